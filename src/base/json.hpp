@@ -1,0 +1,8 @@
+/// The JSON type of the house: keys keep their order, so that documents read as they were written.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+namespace podwright {
+using Json = nlohmann::ordered_json;
+}  // namespace podwright

@@ -1,0 +1,190 @@
+/// The catalog: everything podwright KNOWS, one file a thing, self-registering. Entries are pure:
+/// they write shell text and read its output, and never touch a node themselves.
+///
+/// To add a thing: write one file in the fitting folder with a `const Registered…` object at its end,
+/// and a case file in tests/cases/. Help, `--list` and the conformance tests find it here.
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "model/check.hpp"
+#include "model/facts.hpp"
+#include "model/fabric.hpp"
+#include "model/node.hpp"
+#include "model/plan.hpp"
+#include "model/profile.hpp"
+#include "model/report.hpp"
+
+namespace podwright {
+
+/// What a probe printed on a node: stdout bounded and cleaned, stderr apart.
+struct Observed {
+  int exit_status = 0;
+  std::string out;
+  std::string err{};
+  bool timed_out = false;
+  bool operator==(const Observed&) const = default;
+};
+
+// --- facts -----------------------------------------------------------------------------------------
+
+/// Reads a part of the facts: read-only POSIX sh that runs as root, and the parser of its output.
+struct Probe {
+  std::string_view id;       ///< "cpu", "pci"
+  std::string_view summary;
+  std::string_view script;   ///< POSIX sh; no tool is taken for granted
+  std::chrono::seconds deadline{10};
+  /// Fills its part of the facts; a failure lands in Facts::missing.
+  Status (*parse)(const Observed& observed, Facts& facts);
+};
+
+// --- resources -------------------------------------------------------------------------------------
+
+enum class FieldType { text, flag, integer, number, list, mode, any };
+
+/// A field of a resource kind: checked on load, and its documentation.
+struct Field {
+  std::string_view name;
+  FieldType type = FieldType::text;
+  bool required = false;
+  std::string_view doc;
+  std::vector<std::string_view> choices{};  ///< allowed texts; empty: any
+};
+
+/// What a planner may know besides the resource itself.
+struct PlanContext {
+  const Facts& facts;
+  /// Ids of the resources of this node for which steps were planned before this one; empty when a
+  /// probe after a step is judged.
+  const std::set<std::string>& changing;
+};
+
+/// A kind of resource: what is now (probe), what would change (plan). A step was successful when the
+/// probe runs again after it and `plan` finds nothing left to do: no kind has a second way to say so.
+struct ResourceKind {
+  std::string_view table;    ///< "package": [[package]] in a profile
+  std::string_view key;      ///< the field that names one: "name", "path"
+  std::string_view summary;
+  std::vector<Field> fields;  ///< the key included; roles, when and after are everybody's
+  /// Read-only sh that prints the state which `plan` judges.
+  std::string (*probe)(const Wanted& wanted, const Facts& facts);
+  Result<std::vector<Step>> (*plan)(const Wanted& wanted, const Observed& observed,
+                                    const PlanContext& context);
+  /// The same as the probe would print, when the facts already tell it; saves running it. May be null.
+  std::optional<Observed> (*known)(const Wanted& wanted, const Facts& facts) = nullptr;
+};
+
+/// How a family of distributions handles packages: the texts that package, repo and facts need.
+struct Packager {
+  std::string_view id;  ///< apt | dnf | zypper
+  std::string_view summary;
+  /// sh that prints the installed version of a package, or nothing.
+  std::string (*query)(const std::string& name);
+  /// Command line without the packages' names; the names follow, quoted.
+  std::string_view install;
+  std::string_view remove;
+  /// `name` at `version` as one word of the install command: name=version, name-version.
+  std::string (*versioned)(const std::string& name, const std::string& version);
+  /// Run once before the first install of a script when the metadata is old; empty: none.
+  std::string_view refresh;
+};
+
+// --- checks ----------------------------------------------------------------------------------------
+
+/// F blocks the hand-off, W warns, I informs.
+enum class Severity { fatal, warning, info };
+
+/// Everything a judge may compare with.
+struct Expectation {
+  const Value::Table& options;  ///< of [[check]] with this id; empty: defaults
+  const Facts& facts;
+  const Node& node;
+  const Profile& profile;
+  const std::map<NodeId, Facts>& cohort;  ///< all nodes: "63 of 64 have 8"
+};
+
+/// A health check: a probe (what is read) and a judge (pure).
+struct Check {
+  std::string_view id;       ///< "fs.use"
+  std::string_view summary;
+  Severity severity = Severity::fatal;
+  std::string_view source;   ///< where rule and threshold come from
+  std::string_view probe;    ///< POSIX sh, read-only; empty: the facts suffice
+  std::chrono::seconds deadline{10};
+  CheckResult (*judge)(const Check& check, const Observed& observed, const Expectation& expectation);
+};
+
+/// The verdict of a failed rule: fail, or warn for a check of that severity.
+CheckStatus broken(const Check& check);
+
+// --- measurements ----------------------------------------------------------------------------------
+
+/// A tool that measures between two end points: a server on one, a client on the other.
+struct Measurement {
+  std::string_view tool;     ///< "iperf3"
+  std::string_view kind;     ///< "pairwise"
+  std::string_view summary;
+  std::string_view package;  ///< what to install when it is missing, for the hint
+  /// sh that runs the server in the foreground until its one client is served or the deadline ends it.
+  std::string (*server)(const Endpoint& at, int port, double seconds);
+  /// sh that measures from the client to the server, both directions, and prints what `parse` reads.
+  std::string (*client)(const Endpoint& from, const Endpoint& to, int port, double seconds);
+  struct Rates {
+    double gbps_forward = 0;   ///< client to server
+    double gbps_backward = 0;  ///< server to client
+  };
+  /// An output without a result is an error that names the line, never a zero.
+  Result<Rates> (*parse)(const Observed& client_output);
+};
+
+// --- hand-off --------------------------------------------------------------------------------------
+
+struct HandoffContext {
+  const Inventory& inventory;
+  const Profile& profile;
+  const std::map<NodeId, Facts>& facts;  ///< of the healthy nodes
+};
+
+/// A target of the hand-off: the resources that its component brings, and the proof that it works.
+struct Handoff {
+  std::string_view name;     ///< "slurm"
+  std::string_view summary;
+  /// The profile component whose resources are this target: "handoff/slurm".
+  std::string_view component;
+  /// sh for the head that proves the target by use; empty: nothing beyond the resources' own probes.
+  std::string (*proof)(const HandoffContext& context) = nullptr;
+  ProofResult (*judge)(const Observed& observed, const HandoffContext& context) = nullptr;
+  std::chrono::seconds deadline{120};
+};
+
+// --- the registry ----------------------------------------------------------------------------------
+
+/// All entries of a type, sorted by name. T is one of the structs above.
+template <class T>
+const std::vector<T>& catalog();
+/// The entry of that name, or null.
+template <class T>
+const T* find_in_catalog(std::string_view name);
+template <class T>
+std::vector<std::string> names_in_catalog();
+
+std::string_view name_of(const Probe& entry);
+std::string_view name_of(const ResourceKind& entry);
+std::string_view name_of(const Packager& entry);
+std::string_view name_of(const Check& entry);
+std::string_view name_of(const Measurement& entry);
+std::string_view name_of(const Handoff& entry);
+
+/// `const Registered entry{Probe{…}};` at namespace scope puts the entry into the catalog.
+template <class T>
+struct Registered {
+  explicit Registered(T entry);
+};
+
+}  // namespace podwright

@@ -1,0 +1,54 @@
+/// Running commands on nodes. The interface that the engine knows; SSH is one implementation
+/// (transport/ssh_transport.hpp), the local machine another (transport/local_transport.hpp).
+#pragma once
+
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace podwright {
+
+/// One command for one node.
+struct Request {
+  NodeId node;
+  /// A command line for the node's login shell; "sh -s" with a script on `input` is the usual one:
+  /// a script on stdin has no length limit and shows in no process list.
+  std::string command = "sh -s";
+  std::string input{};
+  Millis deadline{60000};  ///< for the command itself; connecting and login have their own
+  std::size_t max_output = 8U << 20U;  ///< bytes kept of stdout, and of stderr; the rest is counted
+  bool become = true;      ///< as root through sudo, where the node's settings say so
+};
+
+struct Reply {
+  int exit_status = 0;     ///< 128 + n when a signal ended it
+  std::string out;         ///< raw bytes, bounded
+  std::string err;
+  std::uint64_t dropped_bytes = 0;  ///< beyond max_output
+  Millis elapsed{0};
+};
+
+/// Hears of what happens while it happens. Called on the thread that called run().
+class TransportObserver {
+ public:
+  virtual ~TransportObserver() = default;
+  virtual void on_connected(const NodeId& /*node*/) {}
+  /// A piece of stdout as it arrived; not cleaned, lines may be torn.
+  virtual void on_output(const NodeId& /*node*/, std::string_view /*bytes*/) {}
+  virtual void on_done(const NodeId& /*node*/, const Result<Reply>& /*reply*/) {}
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Runs all requests (at most one a node) side by side and returns when each has its reply or its
+  /// error. Connections are kept for the next call. A stop ends what runs with Fault::cancelled.
+  virtual std::map<NodeId, Result<Reply>> run(const std::vector<Request>& requests,
+                                              TransportObserver* observer, std::stop_token stop) = 0;
+};
+
+}  // namespace podwright
