@@ -33,7 +33,7 @@ struct NodeChecks {
 
 struct CheckReport {
   std::map<NodeId, NodeChecks> nodes;
-  /// No fail and no error anywhere; warnings do not block.
+  /// No fail and no error anywhere; warnings do not block. Checking no node at all is no pass.
   [[nodiscard]] bool pass() const;
 };
 

@@ -33,6 +33,11 @@ struct SshSettings {
   std::string known_hosts = "known_hosts";
   bool use_ssh_config = true;          ///< honour ~/.ssh/config (or `ssh_config`)
   std::string ssh_config;              ///< another file than ~/.ssh/config
+  /// Written in cluster.toml: these beat ssh_config, which beats the defaults above.
+  bool user_set = false;
+  bool port_set = false;
+  bool key_set = false;
+  bool jump_set = false;
 };
 
 struct Node {

@@ -32,6 +32,7 @@ struct ProofResult {
 struct HandoffReport {
   std::vector<HandoffTarget> targets;
   std::vector<ProofResult> proofs;
+  /// Every target and every proof; a hand-off of nothing is no pass.
   [[nodiscard]] bool pass() const;
 };
 
@@ -50,7 +51,8 @@ struct Report {
   std::optional<CheckReport> checks;
   std::optional<HandoffReport> handoff;
 
-  /// Every part that was run passed.
+  /// Every part that was run passed, at least one was, and no node was left behind other than by
+  /// being quarantined.
   [[nodiscard]] bool pass() const;
 };
 
