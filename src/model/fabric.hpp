@@ -63,8 +63,9 @@ struct NodeFault {
 };
 
 struct LinkFault {
-  std::string a;  ///< "leaf:l1"
+  std::string a;  ///< "leaf:l1"; a == b: between the nodes of one leaf
   std::string b;
+  int rail = 0;
   double gbps = 0;
   double confidence = 0;
   std::string evidence{};
@@ -74,7 +75,9 @@ struct FabricVerdict {
   bool pass = false;
   std::vector<NodeFault> nodes;
   std::vector<LinkFault> links;
-  std::vector<std::vector<NodeId>> ambiguous;  ///< sets of which at least one is at fault
+  /// Sets of which at least one is at fault; besides nodes a set may name "leaf:l1-leaf:l2".
+  std::vector<std::vector<NodeId>> ambiguous;
+  std::string summary{};  ///< what was found, in a sentence or two
 };
 
 struct CollectiveResult {
