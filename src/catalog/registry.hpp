@@ -105,20 +105,33 @@ struct Expectation {
   const Value::Table& options;  ///< of [[check]] with this id; empty: defaults
   const Facts& facts;
   const Node& node;
+  const Inventory& inventory;  ///< whose nodes the cohort is made of: roles tell who is comparable
+  /// Its resources are those of this node alone: rendered, roles and `when` already applied.
   const Profile& profile;
   const std::map<NodeId, Facts>& cohort;  ///< all nodes: "63 of 64 have 8"
 };
 
-/// A health check: a probe (what is read) and a judge (pure).
+/// A health check: a probe (what is read) and a judge (pure). Run it through `judge_check`.
 struct Check {
   std::string_view id;       ///< "fs.use"
   std::string_view summary;
   Severity severity = Severity::fatal;
   std::string_view source;   ///< where rule and threshold come from
-  std::string_view probe;    ///< POSIX sh, read-only; empty: the facts suffice
+  std::vector<Field> options{};           ///< keys of [[check]] besides id and enabled
+  std::vector<std::string_view> needs{};  ///< ids of the probes whose facts it reads
+  std::string_view probe{};  ///< POSIX sh, read-only; empty: the facts suffice
   std::chrono::seconds deadline{10};
-  CheckResult (*judge)(const Check& check, const Observed& observed, const Expectation& expectation);
+  /// One result, or one for each thing that was judged ("svc.chrony", "svc.slurmd"). `observed` is of
+  /// a probe that ended in time with exit status 0.
+  std::vector<CheckResult> (*judge)(const Check& check, const Observed& observed,
+                                    const Expectation& expectation) = nullptr;
 };
+
+/// The verdicts of a check, and what every judge would have to do first: an option that does not
+/// exist or has a wrong type, facts that are missing, a probe that failed or ran out of time are a
+/// CheckStatus::error. Never empty.
+std::vector<CheckResult> judge_check(const Check& check, const Observed& observed,
+                                     const Expectation& expectation);
 
 /// The verdict of a failed rule: fail, or warn for a check of that severity.
 CheckStatus broken(const Check& check);

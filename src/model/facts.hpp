@@ -90,7 +90,9 @@ struct Mount {
   std::string options;
   std::uint64_t bytes = 0;
   std::uint64_t used_bytes = 0;
+  std::uint64_t available_bytes = 0;  ///< to users: less than bytes - used where root has a reserve
   int inodes_used_percent = -1;  ///< -1: the file system has none
+  bool hung = false;             ///< did not answer in time (a dead file server): sizes are unknown
 };
 
 struct Facts {
@@ -116,8 +118,12 @@ struct Facts {
   std::vector<Mount> mounts;
   std::string package_manager;                     ///< apt | dnf | yum | zypper | ""
   std::map<std::string, std::string> packages;     ///< installed: name -> version
-  std::map<std::string, std::string> services;     ///< unit -> "active", "inactive", "failed"
+  /// "chrony.service" (every alias of it, too) -> "active", "inactive", "failed", "activating"
+  std::map<std::string, std::string> services;
   std::map<std::string, std::string> sysctl;
+  /// The node's clock when it was read, seconds since 1970 UTC. The engine compares it with its own
+  /// clock half-way between sending the script and hearing this answer.
+  double clock_epoch = 0;
   double time_offset_seconds = 0;  ///< node's clock minus the operator's, within a round trip
   bool time_synchronized = false;
   /// Probes that failed or ran out of time: probe id -> reason. What they would have told is absent.
