@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <cstdint>
 #include <stdexcept>
 
 namespace podwright {
@@ -25,6 +26,36 @@ std::string base64_encode(std::string_view bytes) {
                                      static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(length));
   return text;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  static constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  std::uint32_t bits = 0;
+  std::size_t digits = 0;
+  std::size_t padding = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    const auto value = alphabet.find(c);
+    if (value == std::string_view::npos || padding > 0) return std::nullopt;
+    bits = bits << 6U | static_cast<std::uint32_t>(value);
+    if (++digits % 4 != 0) continue;
+    for (const unsigned shift : {16U, 8U, 0U}) bytes += static_cast<char>(bits >> shift & 0xFFU);
+  }
+  const auto rest = digits % 4;
+  if ((digits + padding) % 4 != 0 || padding > 2) return std::nullopt;
+  if (rest == 2) bytes += static_cast<char>(bits >> 4U & 0xFFU);
+  if (rest == 3) {
+    bytes += static_cast<char>(bits >> 10U & 0xFFU);
+    bytes += static_cast<char>(bits >> 2U & 0xFFU);
+  }
+  return bytes;
 }
 
 }  // namespace podwright
