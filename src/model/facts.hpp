@@ -104,6 +104,7 @@ struct Facts {
   std::string boot_id;
   std::string machine_id;
   std::string virtualization; ///< "none", "kvm", "systemd-nspawn"
+  int cgroup_version = 0;     ///< 2: the unified hierarchy; 1: the old one; 0: none mounted
   std::string product;        ///< DMI product name
   std::string bios;
   CpuFacts cpu;

@@ -26,6 +26,8 @@ struct Step {
   std::map<std::string, std::string> secrets{};
   std::chrono::seconds deadline{600};
   int stage = 0;       ///< all nodes finish a stage before any begins the next
+  /// Nodes that must be healthy when this step begins: those behind a barrier before it.
+  std::vector<NodeId> waits_for{};
 };
 
 struct NodePlan {

@@ -48,7 +48,7 @@ class Value {
   [[nodiscard]] std::string scalar_text() const;
 
   Data data;
-  SourcePos pos;
+  SourcePos pos;  ///< of the key; of the value itself for an item of an array, of its head for [table]
 };
 
 /// Sets `key` of `table`, replacing or appending.
