@@ -1,0 +1,63 @@
+/// What would have to change. Facts in, steps out: only observe() contacts a node, and it reads.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "engine/render_context.hpp"
+#include "engine/secrets.hpp"
+#include "engine/site.hpp"
+#include "model/facts.hpp"
+#include "model/plan.hpp"
+#include "model/profile.hpp"
+
+namespace podwright {
+
+/// The resources of one node, rendered for it, in the order of their dependencies.
+struct NodeWanted {
+  std::vector<Wanted> resources;
+};
+
+/// Selects (roles, when), renders and orders the resources of each node in `facts`.
+/// `components` keeps the resources of these only; empty: all.
+Result<std::map<NodeId, NodeWanted>> resolve(const Inventory& inventory, const Profile& profile,
+                                             const std::map<NodeId, Facts>& facts,
+                                             const ContextInputs& inputs,
+                                             const std::vector<std::string>& components = {});
+
+/// What is now: a node's resources -> what their probes printed, in one execution a node.
+struct ObservedNode {
+  std::vector<Observed> resources;  ///< parallel to NodeWanted::resources
+};
+std::map<NodeId, Result<ObservedNode>> observe(Site& site,
+                                               const std::map<NodeId, NodeWanted>& wanted,
+                                               const std::map<NodeId, Facts>& facts);
+
+/// Pure: wanted and observed in, steps in stages out. `failed` are the nodes that are not planned;
+/// they stay in Plan::failed, and barriers that wait for them hold.
+Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
+                       const std::map<NodeId, NodeWanted>& wanted,
+                       const std::map<NodeId, ObservedNode>& observed,
+                       const std::map<NodeId, Facts>& facts,
+                       const std::map<NodeId, Error>& failed);
+
+/// SHA-256 over everything of a plan but its date.
+std::string plan_digest(const Plan& plan);
+
+/// Everything that planning learnt; apply needs it to prove its steps.
+struct Planned {
+  Plan plan;
+  std::map<NodeId, NodeWanted> wanted;
+  std::map<NodeId, Facts> facts;
+};
+
+/// The whole of it: facts, resolve, observe, plan. Two round trips a node.
+/// `components` limits it to the resources of these components; empty: all.
+Result<Planned> plan_cluster(Site& site, const Profile& profile, SecretStore& secrets,
+                             const std::vector<std::string>& components = {});
+
+/// Whether the profile may be used on these nodes (its `requires`); names each that may not.
+std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId, Facts>& facts);
+
+
+}  // namespace podwright

@@ -1,0 +1,27 @@
+/// One script for a node and a stage: its steps in order, each followed by the probe that proves it.
+#pragma once
+
+#include <vector>
+
+#include "engine/framed_script.hpp"
+#include "engine/planner.hpp"
+
+namespace podwright {
+
+struct StageScript {
+  FramedScript script;
+  /// What a frame is: the steps that it runs (neighbours of one batch share a frame), or the one step
+  /// whose probe it is. Indices into `steps`.
+  struct Part {
+    bool is_probe = false;
+    std::vector<std::size_t> steps;
+  };
+  std::vector<Part> parts;   ///< a frame each
+  std::vector<Step> steps;   ///< of this stage
+};
+
+/// `secrets` null: the script as it may be shown, with the secrets' variables unset.
+Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int stage,
+                                 SecretStore* secrets, std::string marker = {});
+
+}  // namespace podwright
