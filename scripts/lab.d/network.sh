@@ -47,8 +47,8 @@ link set f-$node master br-fabric up
 END
   ip -n "$netns" -batch - <<END
 link set lo up
-addr add $(management_address "$node")/16 dev eth0
-addr add $(fabric_address "$node")/16 dev eth1
+addr add ${ADDRESS_OF[$node]}/16 dev eth0
+addr add ${FABRIC_OF[$node]}/16 dev eth1
 link set eth0 up
 link set eth1 up
 END

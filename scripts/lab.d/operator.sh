@@ -26,7 +26,7 @@ write_ssh_config() {
   local node
   {
     echo "# Written by scripts/lab. ssh -F $DIR/ssh_config cu01, under scripts/lab run --"
-    for node in "${NODES[@]}"; do printf 'Host %s\n  HostName %s\n' "$node" "$(management_address "$node")"; done
+    for node in "${NODES[@]}"; do printf 'Host %s\n  HostName %s\n' "$node" "${ADDRESS_OF[$node]}"; done
     cat <<END
 Host *
   User root
@@ -73,10 +73,10 @@ known_hosts = "$DIR/known_hosts"
 
 [[node]]
 name = "head"
-address = "$(management_address head)"
+address = "${ADDRESS_OF[head]}"
 roles = ["head"]
 labels = { rack = "lab" }
-fabric = [{ name = "eth1", address = "$(fabric_address head)", rate_gbps = $(rate_in_gbps), rail = 0 }]
+fabric = [{ name = "eth1", address = "${FABRIC_OF[head]}", rate_gbps = $(rate_in_gbps), rail = 0 }]
 END
   # Names are two digits up to cu99 and three from cu100: a range each.
   local compute=$((COUNT - 1))
