@@ -182,6 +182,27 @@ std::string clean_output(std::string_view bytes) {
   return clean;
 }
 
+bool is_utf8(std::string_view bytes) {
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto length = utf8_length(bytes, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
+std::string valid_utf8(std::string_view bytes) {
+  std::string valid;
+  valid.reserve(bytes.size());
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto length = utf8_length(bytes, at);
+    if (length == 0) valid += "\xEF\xBF\xBD";
+    else valid += bytes.substr(at, length);
+    at += std::max<std::size_t>(1, length);
+  }
+  return valid;
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   constexpr std::array units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);

@@ -31,6 +31,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 /// Output of a node made safe to show and to store: invalid UTF-8 becomes U+FFFD, escape sequences
 /// and control characters except newline and tab are removed, CRLF becomes LF.
 std::string clean_output(std::string_view bytes);
+bool is_utf8(std::string_view bytes);
+/// `bytes` with every invalid byte as U+FFFD; nothing else changes.
+std::string valid_utf8(std::string_view bytes);
 
 /// "1.5 GiB"
 std::string human_bytes(std::uint64_t bytes);
