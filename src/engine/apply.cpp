@@ -133,7 +133,7 @@ bool below_quorum(const Applied& applied, double quorum) {
 }  // namespace
 
 Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
-                   const RunFolder& journal) {
+                   const RunFolder& journal, std::string_view document) {
   Applied applied{.run = journal.id(), .nodes = {}};
   for (const auto& [node, plan] : planned.plan.nodes) applied.nodes[node];
   for (const auto& [node, error] : planned.plan.failed) {
@@ -146,7 +146,7 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
                            .hint = error.hint};
   }
   const auto save = [&] {
-    if (const auto saved = journal.save("applied.json", to_json(applied)); !saved) {
+    if (const auto saved = journal.save(document, to_json(applied)); !saved) {
       site.events.warn(saved.error().message());
     }
   };

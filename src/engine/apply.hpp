@@ -11,8 +11,10 @@ namespace podwright {
 
 /// Applies the plan. A step counts as done when its probe, run after it, leaves nothing to do. A node
 /// whose step fails is left there; the others go on, unless fewer than the quorum stay healthy.
-/// `journal` is rewritten after every stage, so that a killed run can be judged afterwards.
-Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets, const RunFolder& journal);
+/// `document` in `journal` is rewritten after every stage, so that a killed run can be judged
+/// afterwards.
+Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets, const RunFolder& journal,
+                   std::string_view document = "applied.json");
 
 /// Ids of the nodes on which `saved` differs from `current`, with what differs: a plan may be applied
 /// only while this is empty.

@@ -294,13 +294,15 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
                        const std::map<NodeId, ObservedNode>& observed,
                        const std::map<NodeId, Facts>& facts,
                        const std::map<NodeId, Error>& failed) {
-  Plan plan{.cluster = inventory.name,
-            .profile = profile.name,
-            .created = utc_timestamp(std::chrono::system_clock::now()),
-            .digest = {}};
+  Plan plan;
+  plan.cluster = inventory.name;
+  plan.profile = profile.name;
+  plan.created = utc_timestamp(std::chrono::system_clock::now());
   std::map<NodeId, Track> tracks;
   for (const auto& [name, seen] : observed) {
-    Track track{.node = inventory.find(name), .wanted = &wanted.at(name)};
+    Track track;
+    track.node = inventory.find(name);
+    track.wanted = &wanted.at(name);
     const auto& resources = track.wanted->resources;
     track.level.assign(resources.size(), 0);
     track.waits_for.resize(resources.size());
@@ -406,8 +408,8 @@ std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId
   return unfit;
 }
 
-Result<Planned> plan_cluster(Site& site, const Profile& profile, SecretStore& secrets,
-                             const std::vector<std::string>& components) {
+Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore& secrets,
+                                 const std::vector<std::string>& components) {
   auto gathered = sort_out(gather_facts(site));
   if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while reading facts");
   for (auto& [node, error] : unsuitable(profile, gathered.facts)) {
@@ -438,22 +440,30 @@ Result<Planned> plan_cluster(Site& site, const Profile& profile, SecretStore& se
   auto wanted = resolve(site.inventory, with_digests, gathered.facts, {known, host_keys, public_keys},
                         components);
   if (!wanted) return fail(wanted.error());
+  return Resolved{std::move(gathered.facts), std::move(gathered.failed), std::move(*wanted)};
+}
+
+Result<Planned> plan_cluster(Site& site, const Profile& profile, SecretStore& secrets,
+                             const std::vector<std::string>& components) {
+  auto resolved = resolve_cluster(site, profile, secrets, components);
+  if (!resolved) return fail(resolved.error());
 
   std::map<NodeId, ObservedNode> observed;
-  for (auto& [node, result] : observe(site, *wanted, gathered.facts)) {
+  for (auto& [node, result] : observe(site, resolved->wanted, resolved->facts)) {
     if (result) {
       observed.emplace(node, std::move(*result));
     } else {
-      gathered.failed.emplace(node, std::move(result.error()));
+      resolved->failed.emplace(node, std::move(result.error()));
     }
   }
   if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while reading the state");
 
-  auto plan = make_plan(site.inventory, profile, *wanted, observed, gathered.facts, gathered.failed);
+  auto plan = make_plan(site.inventory, profile, resolved->wanted, observed, resolved->facts,
+                        resolved->failed);
   if (!plan) return fail(plan.error());
   return Planned{.plan = std::move(*plan),
-                 .wanted = std::move(*wanted),
-                 .facts = std::move(gathered.facts)};
+                 .wanted = std::move(resolved->wanted),
+                 .facts = std::move(resolved->facts)};
 }
 
 }  // namespace podwright

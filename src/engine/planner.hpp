@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "catalog/registry.hpp"
 #include "engine/render_context.hpp"
 #include "engine/secrets.hpp"
 #include "engine/site.hpp"
@@ -50,6 +51,16 @@ struct Planned {
   std::map<NodeId, NodeWanted> wanted;
   std::map<NodeId, Facts> facts;
 };
+
+/// Facts of the selected nodes and their resources: one round trip a node. Nodes that cannot be
+/// reached, or that the profile is not for, are in `failed`.
+struct Resolved {
+  std::map<NodeId, Facts> facts;
+  std::map<NodeId, Error> failed;
+  std::map<NodeId, NodeWanted> wanted;
+};
+Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore& secrets,
+                                 const std::vector<std::string>& components = {});
 
 /// The whole of it: facts, resolve, observe, plan. Two round trips a node.
 /// `components` limits it to the resources of these components; empty: all.
