@@ -31,4 +31,8 @@ std::string join(const std::vector<std::string>& words) {
 
 std::string print(std::string_view content) { return "printf %s " + quote(content); }
 
+std::string assign(std::string_view name, std::string_view value) {
+  return std::string(name) + "=" + quote(value) + "\n";
+}
+
 }  // namespace podwright::sh

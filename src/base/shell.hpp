@@ -17,4 +17,8 @@ std::string join(const std::vector<std::string>& words);
 /// A sh fragment that writes `content` to stdout whatever bytes it holds ('printf %s' of a quoted word).
 std::string print(std::string_view content);
 
+/// A line that gives a shell variable this value: name='value'. Scripts are read best when what varies
+/// stands in such lines at their top, above a text that never changes.
+std::string assign(std::string_view name, std::string_view value);
+
 }  // namespace podwright::sh

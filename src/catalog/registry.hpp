@@ -80,20 +80,27 @@ struct ResourceKind {
   std::optional<Observed> (*known)(const Wanted& wanted, const Facts& facts) = nullptr;
 };
 
-/// How a family of distributions handles packages: the texts that package, repo and facts need.
+/// How a family of distributions handles packages.
 struct Packager {
   std::string_view id;  ///< apt | dnf | zypper
   std::string_view summary;
-  /// sh that prints the installed version of a package, or nothing.
+  /// Read-only sh that prints what a node has of a package: "state installed" or "state broken" (a run
+  /// was cut off in the middle), "version V" for each version that is there, "held yes". Prints
+  /// nothing for a package that is not installed.
   std::string (*query)(const std::string& name);
-  /// Command line without the packages' names; the names follow, quoted.
-  std::string_view install;
-  std::string_view remove;
+  /// sh that ends in a command; the packages' names follow as its quoted words. Deals with a package
+  /// database that was left half way, with old metadata, and with somebody else's lock.
+  std::string install;
+  std::string remove;
+  std::string hold;    ///< keeps the version that is installed
+  std::string unhold;
   /// `name` at `version` as one word of the install command: name=version, name-version.
   std::string (*versioned)(const std::string& name, const std::string& version);
-  /// Run once before the first install of a script when the metadata is old; empty: none.
-  std::string_view refresh;
+  bool version_globs = true;  ///< the version may be a pattern: 4.3*
 };
+
+/// The packager of a node, by Facts::package_manager; null when there is none that we know.
+const Packager* packager_for(const Facts& facts);
 
 // --- checks ----------------------------------------------------------------------------------------
 

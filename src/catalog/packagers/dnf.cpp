@@ -1,0 +1,65 @@
+// Red Hat, Rocky, Alma, Fedora, openEuler: dnf, or yum where that is all there is.
+#include "base/shell.hpp"
+#include "catalog/registry.hpp"
+
+namespace podwright {
+namespace {
+
+// A held version is a line: name-epoch:version… (dnf 4), epoch:name-version… (yum), name = "…" (dnf 5).
+std::string query(const std::string& name) {
+  return sh::assign("n", name) + R"sh(
+v=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$n" 2>/dev/null) || exit 0
+echo 'state installed'
+for one in $v; do echo "version $one"; done
+for list in /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list \
+    /etc/dnf/versionlock.toml; do
+  [ -r "$list" ] || continue
+  while read -r line; do
+    case $line in
+      "$n"-[0-9]* | [0-9]*:"$n"-[0-9]* | "name = \"$n\"") echo 'held yes' ;;
+    esac
+  done <"$list"
+done
+)sh";
+}
+
+std::string versioned(const std::string& name, const std::string& version) {
+  return name + "-" + version;
+}
+
+const std::string common = R"sh(
+pw_dnf() {
+  if command -v dnf >/dev/null 2>&1; then
+    dnf -y --setopt=install_weak_deps=False "$@"
+  else
+    yum -y "$@"
+  fi
+}
+pw_lock() {
+  pw_dnf versionlock "$@" && return
+  echo 'versions are held by a plug-in: package python3-dnf-plugin-versionlock, for yum' \
+    'yum-plugin-versionlock' >&2
+  return 1
+}
+)sh";
+
+const std::string install = common + R"sh(
+# The usual cause of a failure is old metadata, which names files that the mirror has replaced.
+pw_install() {
+  pw_dnf install "$@" || { pw_dnf clean expire-cache && pw_dnf install "$@"; }
+}
+pw_install)sh";
+
+const Registered dnf{Packager{
+    .id = "dnf",
+    .summary = "dnf or yum, and rpm: Red Hat, Rocky, Alma, Fedora, openEuler",
+    .query = query,
+    .install = install,
+    .remove = common + "pw_dnf remove",
+    .hold = common + "pw_lock add",
+    .unhold = common + "pw_lock delete",
+    .versioned = versioned,
+}};
+
+}  // namespace
+}  // namespace podwright

@@ -1,0 +1,54 @@
+// SUSE Linux Enterprise and openSUSE.
+#include "base/shell.hpp"
+#include "catalog/registry.hpp"
+
+namespace podwright {
+namespace {
+
+std::string query(const std::string& name) {
+  return sh::assign("n", name) + R"sh(
+v=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$n" 2>/dev/null) || exit 0
+echo 'state installed'
+for one in $v; do echo "version $one"; done
+[ -r /etc/zypp/locks ] || exit 0
+while read -r key value; do
+  if [ "$key $value" = "solvable_name: $n" ]; then echo 'held yes'; fi
+done </etc/zypp/locks
+)sh";
+}
+
+std::string versioned(const std::string& name, const std::string& version) {
+  return name + "=" + version;
+}
+
+const std::string common = R"sh(
+# 100 to 103 are news (there are updates, a restart is advised), not failures.
+pw_zypper() {
+  ZYPP_LOCK_TIMEOUT=120 zypper --non-interactive --quiet "$@"
+  status=$?
+  case $status in 10[0-3]) return 0 ;; esac
+  return "$status"
+}
+)sh";
+
+const std::string install = common + R"sh(
+pw_try() {
+  pw_zypper install --no-recommends --oldpackage --auto-agree-with-licenses "$@"
+}
+pw_install() { pw_try "$@" || { pw_zypper refresh && pw_try "$@"; }; }
+pw_install)sh";
+
+const Registered zypper{Packager{
+    .id = "zypper",
+    .summary = "zypper and rpm: SUSE, openSUSE",
+    .query = query,
+    .install = install,
+    .remove = common + "pw_zypper remove",
+    .hold = common + "pw_zypper addlock",
+    .unhold = common + "pw_zypper removelock",
+    .versioned = versioned,
+    .version_globs = false,
+}};
+
+}  // namespace
+}  // namespace podwright

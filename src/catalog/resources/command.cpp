@@ -1,0 +1,78 @@
+// [[command]]: a command for what no kind covers. It must say how one sees that it was done.
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/shell.hpp"
+#include "catalog/resources/reading.hpp"
+
+namespace podwright {
+namespace {
+
+/// sh that runs the text of a profile in a shell of its own, so that nothing in it (a syntax error, an
+/// exit, a cd) reaches the script around it.
+std::string run_script(const Wanted& wanted, const std::string& command) {
+  const auto user = wanted.text("user");
+  const auto shell = user.empty()
+                         ? fmt::format("sh -c {}", sh::quote(command))
+                         : fmt::format("su -s /bin/sh -c {} {}", sh::quote(command), sh::quote(user));
+  const auto folder = wanted.text("cwd");
+  return folder.empty() ? shell : fmt::format("cd {} && {}", sh::quote(folder), shell);
+}
+
+std::string probe(const Wanted& wanted, const Facts&) {
+  if (wanted.has("creates")) {
+    return sh::assign("f", wanted.text("creates")) +
+           "if [ -e \"$f\" ]; then echo 'done yes'; else echo 'done no'; fi\n";
+  }
+  return fmt::format(
+      "if ( {} ) >/dev/null 2>&1 </dev/null; then echo 'done yes'; else echo 'done no'; fi\n",
+      run_script(wanted, wanted.text("unless")));
+}
+
+Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
+  if (wanted.has("creates") == wanted.has("unless")) {
+    return refuse(wanted, "run",
+                  wanted.has("creates") ? "both creates and unless are given"
+                                        : "nothing tells whether the command was run already",
+                  "give one of creates (a path) and unless (a command that succeeds when it was)");
+  }
+  const auto creates = wanted.text("creates");
+  if (wanted.has("creates") && !creates.starts_with('/')) {
+    return refuse(wanted, "creates", fmt::format("'{}' is not an absolute path", creates));
+  }
+  const auto deadline = parse_duration(wanted.text("deadline", "10m"));
+  if (!deadline) return refuse(wanted, "deadline", deadline.error().what, deadline.error().hint);
+  const auto reading = read(wanted, observed);
+  if (!reading) return fail(reading.error());
+  if ((*reading)["done"] == "yes") return std::vector<Step>{};
+
+  auto step = step_for(wanted, "run",
+                       wanted.has("creates")
+                           ? creates + " does not exist"
+                           : fmt::format("this does not succeed: {}", wanted.text("unless")));
+  step.script = run_script(wanted, wanted.text("run")) + "\n";
+  step.deadline = std::chrono::ceil<std::chrono::seconds>(*deadline);
+  return std::vector{step};
+}
+
+const Registered command{ResourceKind{
+    .table = "command",
+    .key = "name",
+    .summary = "A command for what no kind covers, with the sign by which one sees that it was done",
+    .fields =
+        {
+            {.name = "name", .required = true, .doc = "What it does, for plans"},
+            {.name = "run", .required = true, .doc = "The command, POSIX sh, as root unless user is given"},
+            {.name = "creates", .doc = "Absolute path that exists once it was run"},
+            {.name = "unless",
+             .doc = "Command that succeeds once it was run; it only looks, within 10 seconds"},
+            {.name = "user", .doc = "Who runs it, and `unless`. Default: root"},
+            {.name = "cwd", .doc = "Folder in which it runs, and `unless`. Default: /root or so"},
+            {.name = "deadline", .doc = "How long it may take: 90s, 10m, 2h. Default: 10m"},
+        },
+    .probe = probe,
+    .plan = plan,
+}};
+
+}  // namespace
+}  // namespace podwright

@@ -1,0 +1,63 @@
+// [[group]]: a group of users.
+#include <fmt/format.h>
+
+#include "base/shell.hpp"
+#include "base/text.hpp"
+#include "catalog/resources/reading.hpp"
+
+namespace podwright {
+namespace {
+
+std::string probe(const Wanted& wanted, const Facts&) {
+  return sh::assign("n", wanted.name) + R"sh(
+e=$(getent group "$n") || exit 0
+printf 'group %s\n' "$e"
+)sh";
+}
+
+Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
+  const auto reading = read(wanted, observed);
+  if (!reading) return fail(reading.error());
+  const auto entry = split((*reading)["group"], ':');  // name:password:gid:members
+  const bool exists = entry.size() >= 3;
+  const auto name = sh::quote(wanted.name);
+  const auto gid = wanted.text("gid");
+
+  Step step;
+  if (wanted.text("state") == "absent") {
+    if (!exists) return std::vector<Step>{};
+    step = step_for(wanted, "remove", fmt::format("group {} exists, wanted absent", wanted.name));
+    step.script = fmt::format("groupdel {} || exit\n", name);
+  } else if (!exists) {
+    step = step_for(wanted, "create", fmt::format("there is no group {}", wanted.name));
+    step.script = fmt::format("groupadd{}{} {} || exit\n", wanted.flag("system", false) ? " -r" : "",
+                              gid.empty() ? "" : " -g " + sh::quote(gid), name);
+  } else if (!gid.empty() && entry[2] != gid) {
+    step = step_for(wanted, "set", fmt::format("group {} has gid {}, wanted {}", wanted.name, entry[2], gid));
+    step.script = fmt::format("groupmod -g {} {} || exit\n", sh::quote(gid), name);
+  } else {
+    return std::vector<Step>{};
+  }
+  step.deadline = std::chrono::seconds(60);
+  return std::vector{step};
+}
+
+const Registered group{ResourceKind{
+    .table = "group",
+    .key = "name",
+    .summary = "A group of users",
+    .fields =
+        {
+            {.name = "name", .required = true, .doc = "Name of the group"},
+            {.name = "gid", .type = FieldType::integer,
+             .doc = "Number; files of the old number keep it. Default: the next that is free"},
+            {.name = "system", .type = FieldType::flag,
+             .doc = "Take the number from the system's range. Default: false"},
+            {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
+        },
+    .probe = probe,
+    .plan = plan,
+}};
+
+}  // namespace
+}  // namespace podwright

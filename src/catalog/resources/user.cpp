@@ -1,0 +1,175 @@
+// [[user]]: an account. Without a password: one logs in by key (see authorized_key), or not at all.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/shell.hpp"
+#include "base/text.hpp"
+#include "catalog/resources/reading.hpp"
+
+namespace podwright {
+namespace {
+
+std::string probe(const Wanted& wanted, const Facts&) {
+  return sh::assign("n", wanted.name) + R"sh(
+e=$(getent passwd "$n") || exit 0
+printf 'passwd %s\n' "$e"
+printf 'group %s\n' "$(id -gn "$n")"
+printf 'groups %s\n' "$(id -Gn "$n")"
+h=${e%:*}
+if [ -d "${h##*:}" ]; then echo 'home yes'; else echo 'home no'; fi
+)sh";
+}
+
+/// What a node has of a user.
+struct Account {
+  bool exists = false;
+  std::string uid{};
+  std::string gid{};
+  std::string group{};
+  std::string home{};
+  std::string shell{};
+  std::vector<std::string_view> groups{};
+  bool has_home = false;
+};
+
+Account account_from(const Reading& reading) {
+  const auto entry = split(reading["passwd"], ':');  // name:password:uid:gid:comment:home:shell
+  if (entry.size() < 7) return {};
+  return {.exists = true,
+          .uid = std::string(entry[2]),
+          .gid = std::string(entry[3]),
+          .group = std::string(reading["group"]),
+          .home = std::string(entry[5]),
+          .shell = std::string(entry[6]),
+          .groups = words(reading["groups"]),
+          .has_home = reading["home"] == "yes"};
+}
+
+std::string home_of(const Wanted& wanted) { return wanted.text("home", "/home/" + wanted.name); }
+
+bool wants_home(const Wanted& wanted) {
+  return wanted.flag("create_home", !wanted.flag("system", false));
+}
+
+std::string create_script(const Wanted& wanted) {
+  const bool system = wanted.flag("system", false);
+  std::string options = system ? " -r" : "";
+  const auto option = [&](const char* letter, const std::string& value) {
+    if (!value.empty()) options += fmt::format(" {} {}", letter, sh::quote(value));
+  };
+  option("-u", wanted.text("uid"));
+  option("-G", join(wanted.list("groups"), ","));
+  option("-c", wanted.text("comment"));
+  option("-s", wanted.text("shell", system ? "" : "/bin/bash"));
+  if (wanted.has("home") || !system) option("-d", home_of(wanted));
+  options += wants_home(wanted) ? " -m" : " -M";
+
+  auto script = sh::assign("n", wanted.name) + sh::assign("g", wanted.text("group"));
+  // The group of the user's own name may be there already; useradd -U would stop at that.
+  script += R"sh(
+if [ -z "$g" ] && getent group "$n" >/dev/null; then g=$n; fi
+if [ -n "$g" ]; then set -- -g "$g"; else set -- -U; fi
+)sh";
+  return script + fmt::format("useradd{} \"$@\" \"$n\" || exit\n", options);
+}
+
+/// What differs, and the options of usermod that mend it.
+struct Differences {
+  std::vector<std::string> reasons{};
+  std::string options{};
+
+  void add(std::string reason, const char* option, const std::string& value) {
+    reasons.push_back(std::move(reason));
+    options += fmt::format(" {} {}", option, sh::quote(value));
+  }
+};
+
+Differences differences(const Wanted& wanted, const Account& now) {
+  Differences found;
+  const auto compare = [&](const char* field, const char* option, const std::string& have) {
+    const auto want = wanted.text(field);
+    if (!want.empty() && want != have) {
+      found.add(fmt::format("{} has {} {}, wanted {}", wanted.name, field, have, want), option, want);
+    }
+  };
+  compare("uid", "-u", now.uid);
+  compare("shell", "-s", now.shell);
+  compare("home", "-d", now.home);
+  if (wanted.text("group") != now.gid) compare("group", "-g", now.group);
+
+  std::vector<std::string> missing;
+  for (const auto& group : wanted.list("groups")) {
+    if (std::ranges::find(now.groups, group) == now.groups.end()) missing.push_back(group);
+  }
+  if (!missing.empty()) {
+    found.add(fmt::format("{} is not in {} {}", wanted.name, missing.size() == 1 ? "group" : "groups",
+                          human_list(missing)),
+              "-aG", join(missing, ","));
+  }
+  return found;
+}
+
+Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
+  const auto reading = read(wanted, observed);
+  if (!reading) return fail(reading.error());
+  const auto now = account_from(*reading);
+  const auto name = sh::quote(wanted.name);
+
+  Step step;
+  if (wanted.text("state") == "absent") {
+    if (!now.exists) return std::vector<Step>{};
+    step = step_for(wanted, "remove", fmt::format("user {} exists, wanted absent", wanted.name));
+    step.script = fmt::format("userdel {} || exit\n", name);
+  } else if (!now.exists) {
+    step = step_for(wanted, "create", fmt::format("there is no user {}", wanted.name));
+    step.script = create_script(wanted);
+  } else {
+    auto found = differences(wanted, now);
+    if (!found.options.empty()) {
+      step.script = fmt::format("usermod{} {} || exit\n", found.options, name);
+    }
+    if (wants_home(wanted) && !now.has_home) {
+      const auto home = wanted.text("home", now.home);
+      found.reasons.push_back(fmt::format("{} has no folder {}", wanted.name, home));
+      step.script += sh::assign("n", wanted.name) + sh::assign("h", home) + R"sh(
+mkdir -p "${h%/*}" && cp -a /etc/skel "$h" && chmod 00700 "$h" && chown -R "$n:" "$h" || exit
+)sh";
+    }
+    if (found.reasons.empty()) return std::vector<Step>{};
+    const auto script = std::move(step.script);
+    step = step_for(wanted, "set", join(found.reasons, "; "));
+    step.script = script;
+  }
+  step.deadline = std::chrono::seconds(120);
+  return std::vector{step};
+}
+
+const Registered user{ResourceKind{
+    .table = "user",
+    .key = "name",
+    .summary = "An account, without a password",
+    .fields =
+        {
+            {.name = "name", .required = true, .doc = "Login name"},
+            {.name = "uid", .type = FieldType::integer,
+             .doc = "Number; give one where homes are shared. Default: the next that is free"},
+            {.name = "group", .doc = "First group, by name or number. Default: one of the user's own name"},
+            {.name = "groups", .type = FieldType::list,
+             .doc = "Further groups to be in; others that the user is in are left"},
+            {.name = "home", .doc = "Default: /home/NAME"},
+            {.name = "create_home", .type = FieldType::flag,
+             .doc = "Make the home from /etc/skel. Default: true, for a system user false"},
+            {.name = "shell", .doc = "Default: /bin/bash, for a system user the distribution's"},
+            {.name = "comment", .doc = "Full name; set when the user is made"},
+            {.name = "system", .type = FieldType::flag,
+             .doc = "Take the number from the system's range. Default: false"},
+            {.name = "state", .doc = "absent keeps the home. Default: present",
+             .choices = {"present", "absent"}},
+        },
+    .probe = probe,
+    .plan = plan,
+}};
+
+}  // namespace
+}  // namespace podwright
