@@ -20,11 +20,13 @@ constexpr int enough_measurements = 3;
 bool wants_proof(const Doubt& doubt) {
   switch (doubt.standing) {
     case Standing::doubtful:
-    case Standing::shadowed: return true;
+    case Standing::shadowed:
+      return true;
     case Standing::blamed:
       return doubt.witnesses < (doubt.inferred ? enough_inferred_witnesses : enough_witnesses);
     case Standing::untested:
-    case Standing::cleared: return false;
+    case Standing::cleared:
+      return false;
   }
   return false;
 }
@@ -32,7 +34,8 @@ bool wants_proof(const Doubt& doubt) {
 /// Rounds being filled: first fit, no end point (and no node, unless rails go together) twice.
 class Packer {
  public:
-  Packer(std::size_t rounds, bool rails_together) : rounds_(rounds), used_(rounds), together_(rails_together) {}
+  Packer(std::size_t rounds, bool rails_together)
+      : rounds_(rounds), used_(rounds), together_(rails_together) {}
 
   [[nodiscard]] std::size_t size() const { return rounds_.size(); }
   [[nodiscard]] bool is_free(std::size_t round, const Rail& rail, int port) const {
@@ -41,7 +44,8 @@ class Packer {
   void place(std::size_t round, const Rail& rail, int a, int b) {
     used_[round].insert(key(rail, a));
     used_[round].insert(key(rail, b));
-    rounds_[round].push_back({.a = rail.name(std::min(a, b)), .b = rail.name(std::max(a, b)), .rail = rail.rail});
+    rounds_[round].push_back(
+        {.a = rail.name(std::min(a, b)), .b = rail.name(std::max(a, b)), .rail = rail.rail});
   }
   bool place_anywhere(const Rail& rail, int a, int b) {
     for (std::size_t round = 0; round < size(); ++round) {
@@ -69,7 +73,8 @@ class Packer {
 /// Trusted ports that can serve as partners, by leaf, handed out in turn.
 class Partners {
  public:
-  explicit Partners(const RailState& state) : state_(state), by_leaf_(state.rail->leaves.size() + 1) {
+  explicit Partners(const RailState& state)
+      : state_(state), by_leaf_(state.rail->leaves.size() + 1) {
     for (int port = 0; port < static_cast<int>(state.rail->size()); ++port) {
       if (!state.trusted(port)) continue;
       by_leaf_[leaf_place(state.rail->leaf_of(port))].ports.push_back(port);
@@ -77,8 +82,8 @@ class Partners {
     }
   }
 
-  /// A trusted partner for `port` that is free in `round`: in its own leaf for choice, else behind a
-  /// path that is cleared, and one that it has not met.
+  /// A trusted partner for `port` that is free in `round`: in its own leaf for choice, else behind
+  /// a path that is cleared, and one that it has not met.
   std::optional<int> find(const Packer& packer, std::size_t round, int port) {
     const int leaf = state_.rail->leaf_of(port);
     const auto fits = [&](int other, bool fresh) {
@@ -94,7 +99,8 @@ class Partners {
     };
     auto& own = by_leaf_[leaf_place(leaf)];
     if (auto found = own.next([&](int other) { return fits(other, true); })) return found;
-    if (auto found = everywhere_.next([&](int other) { return fits(other, true) && behind_cleared_path(other); })) {
+    if (auto found = everywhere_.next(
+            [&](int other) { return fits(other, true) && behind_cleared_path(other); })) {
       return found;
     }
     if (auto found = everywhere_.next([&](int other) { return fits(other, true); })) return found;
@@ -107,9 +113,8 @@ class Partners {
 
   /// A trusted port of a leaf that is free in `round`.
   std::optional<int> of_leaf(const Packer& packer, std::size_t round, int leaf, int other) {
-    return by_leaf_[leaf_place(leaf)].next([&](int port) {
-      return port != other && packer.is_free(round, *state_.rail, port);
-    });
+    return by_leaf_[leaf_place(leaf)].next(
+        [&](int port) { return port != other && packer.is_free(round, *state_.rail, port); });
   }
 
  private:
@@ -138,13 +143,15 @@ class Partners {
   Pool everywhere_;
 };
 
-/// Suspects with somebody who is proven; where nobody is, with other suspects that they have not met.
+/// Suspects with somebody who is proven; where nobody is, with other suspects that they have not
+/// met.
 void probe_suspects(const RailState& state, Partners& partners, Packer& packer) {
   const auto& rail = *state.rail;
   std::vector<int> lonely;
   for (int port = 0; port < static_cast<int>(rail.size()); ++port) {
     const auto at = static_cast<std::size_t>(port);
-    if (!wants_proof(state.send[at]) && !wants_proof(state.receive[at]) && !wants_proof(state.alive[at])) {
+    if (!wants_proof(state.send[at]) && !wants_proof(state.receive[at]) &&
+        !wants_proof(state.alive[at])) {
       continue;
     }
     bool placed = false;
@@ -185,7 +192,8 @@ void probe_paths(const RailState& state, Partners& partners, Packer& packer) {
 
 void repeat(const RailState& state, Packer& packer) {
   for (const auto& pair : state.pairs) {
-    const bool odd = pair.forward.fate == Fate::unexplained || pair.backward.fate == Fate::unexplained ||
+    const bool odd = pair.forward.fate == Fate::unexplained ||
+                     pair.backward.fate == Fate::unexplained ||
                      pair.alive.fate == Fate::unexplained;
     // A path that only this pair tells of: a dip of the pair would pass for a fault of the path.
     const auto single_witness = [&](int place) {
@@ -203,13 +211,14 @@ void repeat(const RailState& state, Packer& packer) {
 
 }  // namespace
 
-std::vector<Round> next_rounds(std::span<const Endpoint> endpoints, std::span<const PairResult> results,
-                               const Options& options) {
+std::vector<Round> next_rounds(std::span<const Endpoint> endpoints,
+                               std::span<const PairResult> results, const Options& options) {
   if (results.empty()) return {};
   const auto rails = rails_of(endpoints);
   const std::size_t lanes = options.rails_together ? 1 : rails.size();
   const std::size_t planned = planned_rounds(endpoints, options);
-  const auto last = static_cast<std::size_t>(std::max(0, std::ranges::max(results, {}, &PairResult::round).round));
+  const auto last = static_cast<std::size_t>(
+      std::max(0, std::ranges::max(results, {}, &PairResult::round).round));
   const std::size_t extra = last > planned ? last - planned : 0;
   const std::size_t most = lanes * static_cast<std::size_t>(std::max(0, options.extra_rounds));
   if (extra >= most) return {};

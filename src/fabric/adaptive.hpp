@@ -11,9 +11,9 @@
 namespace podwright::fabric {
 
 /// The rounds to measure next, given ALL results so far; empty when nothing is in doubt or
-/// `options.extra_rounds` are used up (what the plan did not hold counts, by PairResult::round, which
-/// must count from 1 without a gap). Call again with the new results added until it is empty.
-std::vector<Round> next_rounds(std::span<const Endpoint> endpoints, std::span<const PairResult> results,
-                               const Options& options);
+/// `options.extra_rounds` are used up (what the plan did not hold counts, by PairResult::round,
+/// which must count from 1 without a gap). Call again with the new results added until it is empty.
+std::vector<Round> next_rounds(std::span<const Endpoint> endpoints,
+                               std::span<const PairResult> results, const Options& options);
 
 }  // namespace podwright::fabric

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace podwright::fabric {
 
@@ -11,6 +12,9 @@ namespace {
 struct Test {
   std::array<int, 3> things;
   Tally* tally;
+  bool across;  ///< between two leaves
+  /// Within a leaf both directions depend on one path: the second is no further witness against it.
+  bool second_way = false;
 };
 
 bool bad(const Test& test) { return test.tally->bad > test.tally->good; }
@@ -36,7 +40,8 @@ void infer_nodes(std::span<Test> tests, std::vector<Doubt>& doubts) {
       auto& known = cases[thing];
       ++known.tests;
       known.alone = known.alone && cleared(test.things[static_cast<std::size_t>(1 - end)]);
-      known.several_paths = known.several_paths || (known.path >= 0 && known.path != test.things[2]);
+      known.several_paths =
+          known.several_paths || (known.path >= 0 && known.path != test.things[2]);
       known.path = test.things[2];
     }
   }
@@ -47,22 +52,17 @@ void infer_nodes(std::span<Test> tests, std::vector<Doubt>& doubts) {
   }
 }
 
-/// Bad measurements among cleared things. What all of a node's (or a path's) have in common comes and
-/// goes: a flapping link, one bad uplink of several.
+/// Bad measurements among cleared things. What all of a node's (or of a path's between leaves) have
+/// in common comes and goes: a flapping link, one bad uplink of several.
 void infer_intermittent(std::span<Test> tests, std::vector<Doubt>& doubts) {
-  std::unordered_map<int, int> counts;
+  std::unordered_map<int, std::set<int>> partners;  // of an end, in unexplained measurements
   for (const auto& test : tests) {
     if (test.tally->fate != Fate::unexplained) continue;
-    for (const int thing : test.things) {
-      if (thing >= 0) ++counts[thing];
-    }
+    partners[test.things[0]].insert(test.things[1]);
+    partners[test.things[1]].insert(test.things[0]);
   }
-  const auto count = [&](int thing) {
-    const auto found = counts.find(thing);
-    return found == counts.end() ? 0 : found->second;
-  };
   struct Case {
-    int tests = 0;
+    std::set<int> ends;
     int samples = 0;
     bool alone = true;
   };
@@ -70,19 +70,20 @@ void infer_intermittent(std::span<Test> tests, std::vector<Doubt>& doubts) {
   for (const auto& test : tests) {
     if (test.tally->fate != Fate::unexplained) continue;
     const auto [sender, receiver, path] = test.things;
-    const auto add = [&](int thing, bool alone) {
-      if (thing < 0) return;
+    const bool sender_once = partners[sender].size() == 1;
+    const bool receiver_once = partners[receiver].size() == 1;
+    const auto add = [&](int thing, int end, bool alone) {
       auto& known = cases[thing];
-      ++known.tests;
+      known.ends.insert(end);
       known.samples += test.tally->bad;
       known.alone = known.alone && alone;
     };
-    add(sender, count(receiver) == 1);
-    add(receiver, count(sender) == 1);
-    add(path, count(sender) == 1 && count(receiver) == 1);
+    add(sender, receiver, receiver_once);
+    add(receiver, sender, sender_once);
+    if (path >= 0 && test.across) add(path, sender, sender_once && receiver_once);
   }
   for (const auto& [thing, known] : cases) {
-    if (known.tests < 2 || known.samples < 3 || !known.alone) continue;
+    if (known.ends.size() < 2 || known.samples < 3 || !known.alone) continue;
     doubts[static_cast<std::size_t>(thing)] = {.standing = Standing::blamed,
                                                .witnesses = known.samples,
                                                .inferred = true,
@@ -115,6 +116,7 @@ std::vector<Doubt> solve(std::vector<Test>& tests, std::size_t things) {
     test.tally->fate = suspects == 0 ? Fate::unexplained : Fate::open;
     if (suspects != 1) continue;
     doubt(suspect).standing = Standing::blamed;
+    if (suspect == test.things[2] && !test.across && test.second_way) continue;
     doubt(suspect).witnesses += test.tally->bad;
   }
   const auto explain = [&](Fate fate) {
@@ -153,8 +155,10 @@ void solve_slow(RailState& state) {
   const auto path_thing = [&](int path) { return path < 0 ? -1 : 2 * ports + path; };
   for (auto& pair : state.pairs) {
     if (pair.alive.good == 0) continue;
-    tests.push_back({{pair.a, ports + pair.b, path_thing(pair.path_ab)}, &pair.forward});
-    tests.push_back({{pair.b, ports + pair.a, path_thing(pair.path_ba)}, &pair.backward});
+    const bool across = pair.path_ab != pair.path_ba;
+    tests.push_back({{pair.a, ports + pair.b, path_thing(pair.path_ab)}, &pair.forward, across});
+    tests.push_back(
+        {{pair.b, ports + pair.a, path_thing(pair.path_ba)}, &pair.backward, across, true});
   }
   const auto doubts = solve(tests, static_cast<std::size_t>(2 * ports) + state.paths.size());
   state.send.assign(doubts.begin(), doubts.begin() + ports);
@@ -170,10 +174,13 @@ void solve_dead(RailState& state) {
   tests.reserve(state.pairs.size());
   for (auto& pair : state.pairs) {
     int path = pair.path_ab;
-    if (path >= 0 && state.paths[static_cast<std::size_t>(path)].from > state.paths[static_cast<std::size_t>(path)].to) {
+    if (path >= 0 && state.paths[static_cast<std::size_t>(path)].from >
+                         state.paths[static_cast<std::size_t>(path)].to) {
       path = pair.path_ba;
     }
-    tests.push_back({{pair.a, pair.b, path < 0 ? -1 : ports + path}, &pair.alive});
+    tests.push_back({{pair.a, pair.b, path < 0 ? -1 : ports + path},
+                     &pair.alive,
+                     pair.path_ab != pair.path_ba});
   }
   const auto doubts = solve(tests, static_cast<std::size_t>(ports) + state.paths.size());
   state.alive.assign(doubts.begin(), doubts.begin() + ports);
@@ -212,16 +219,21 @@ struct Sample {
   std::size_t result;
 };
 
-void gather_pairs(RailState& state, std::vector<Sample>& samples, std::span<const PairResult> results,
-                  const Expectations& expectations) {
-  std::ranges::stable_sort(samples, {}, [](const Sample& sample) { return PortPair{sample.a, sample.b}; });
+void gather_pairs(RailState& state, std::vector<Sample>& samples,
+                  std::span<const PairResult> results, const Expectations& expectations) {
+  std::ranges::stable_sort(samples, {}, [](const Sample& sample) {
+    return PortPair{sample.a, sample.b};
+  });
   for (const auto& sample : samples) {
-    if (state.pairs.empty() || state.pairs.back().a != sample.a || state.pairs.back().b != sample.b) {
+    if (state.pairs.empty() || state.pairs.back().a != sample.a ||
+        state.pairs.back().b != sample.b) {
       auto& added = state.pairs.emplace_back();
       added.a = sample.a;
       added.b = sample.b;
-      added.path_ab = path_place(state, state.rail->leaf_of(sample.a), state.rail->leaf_of(sample.b));
-      added.path_ba = path_place(state, state.rail->leaf_of(sample.b), state.rail->leaf_of(sample.a));
+      added.path_ab =
+          path_place(state, state.rail->leaf_of(sample.a), state.rail->leaf_of(sample.b));
+      added.path_ba =
+          path_place(state, state.rail->leaf_of(sample.b), state.rail->leaf_of(sample.a));
     }
     auto& pair = state.pairs.back();
     const auto& result = results[sample.result];
@@ -247,8 +259,9 @@ bool RailState::trusted(int port) const {
 
 const PairState* RailState::find(int a, int b) const {
   const PortPair key = a < b ? PortPair{a, b} : PortPair{b, a};
-  const auto found = std::ranges::lower_bound(
-      pairs, key, {}, [](const PairState& pair) { return PortPair{pair.a, pair.b}; });
+  const auto found = std::ranges::lower_bound(pairs, key, {}, [](const PairState& pair) {
+    return PortPair{pair.a, pair.b};
+  });
   return found == pairs.end() || PortPair{found->a, found->b} != key ? nullptr : &*found;
 }
 

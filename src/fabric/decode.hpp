@@ -1,7 +1,7 @@
-/// Who can be at fault, by logic alone. The model: what i sends to j on a rail is the least of what i
-/// can send, j can receive and the path between their leaves carries. So one good measurement clears
-/// all three, and a bad one in which all but one are cleared names that one. A pair that could not be
-/// measured at all is decoded apart from slow ones, and the same way.
+/// Who can be at fault, by logic alone. The model: what i sends to j on a rail is the least of what
+/// i can send, j can receive and the path between their leaves carries. So one good measurement
+/// clears all three, and a bad one in which all but one are cleared names that one. A pair that
+/// could not be measured at all is decoded apart from slow ones, and the same way.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@ enum class Standing {
 /// What is known about one thing that can be at fault.
 struct Doubt {
   Standing standing = Standing::untested;
-  int witnesses = 0;          ///< bad measurements that nothing else can explain
-  bool inferred = false;      ///< named as the one thing common to bad measurements, not by elimination
+  int witnesses = 0;      ///< bad measurements that nothing else can explain
+  bool inferred = false;  ///< named as the one thing common to bad measurements, not by elimination
   bool intermittent = false;  ///< was good too
 };
 
 /// What became of a measurement of a pair (in one direction).
 enum class Fate {
-  none,         ///< not measured
+  none,  ///< not measured
   good,
   excused,      ///< bad once and good as often when measured again
   explained,    ///< bad, by something blamed
@@ -53,9 +53,9 @@ struct PairState {
   int b = 0;
   int path_ab = -1;  ///< places in RailState::paths, -1: no leaf known
   int path_ba = -1;
-  Tally forward;   ///< a to b
+  Tally forward;  ///< a to b
   Tally backward;
-  Tally alive;     ///< good: measured; bad: failed
+  Tally alive;                  ///< good: measured; bad: failed
   std::size_t first_error = 0;  ///< place of a failed result among the results
   [[nodiscard]] int measurements() const { return alive.good + alive.bad; }
 };
@@ -73,7 +73,7 @@ struct RailState {
   std::vector<PairState> pairs;  ///< in the order of (a, b)
   std::vector<PathState> paths;
   std::unordered_map<std::uint64_t, int> path_places;  ///< (from, to) to the place in `paths`
-  std::vector<Doubt> send;     ///< by port
+  std::vector<Doubt> send;                             ///< by port
   std::vector<Doubt> receive;
   std::vector<Doubt> alive;
 

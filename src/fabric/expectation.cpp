@@ -39,32 +39,47 @@ double quantile(std::vector<double>& values, double share) {
   return values[at];
 }
 
+/// Standard deviation by the median absolute deviation from `middle`.
+double spread(const std::vector<double>& values, double middle) {
+  constexpr double normal_consistency = 1.4826;
+  std::vector<double> deviations;
+  deviations.reserve(values.size());
+  for (const double value : values) deviations.push_back(std::abs(value - middle));
+  return normal_consistency * median(deviations);
+}
+
+double usual_loss(double reference, double noise) {
+  return std::clamp(outlier * noise / reference, least_relative_loss, most_relative_loss);
+}
+
+/// Reference and noise of the healthy ones. Faults only take away, so what is far below the middle
+/// is left out and the middle is looked for again.
+void describe_healthy(std::vector<double> values, Baseline& baseline) {
+  for (int pass = 0; pass < 4; ++pass) {
+    baseline.reference = median(values);
+    baseline.noise = values.size() < enough_samples ? 0 : spread(values, baseline.reference);
+    if (baseline.reference <= 0) return;
+    const double lowest = baseline.reference * (1 - usual_loss(baseline.reference, baseline.noise));
+    if (std::erase_if(values, [&](double value) { return value < lowest; }) == 0) return;
+  }
+}
+
 Baseline baseline_of(double rate, std::vector<double>& values, double floor_fraction) {
   Baseline baseline{.line_rate = rate, .samples = values.size()};
   const double absolute = rate * floor_fraction;
   baseline.floor = absolute;
   if (values.empty()) return baseline;
-  baseline.reference = median(values);
+  describe_healthy(values, baseline);
   // Without a line rate nothing else would tell a cluster of slow pairs from one of fast pairs.
   if (rate <= 0) {
     const double best = quantile(values, 0.9);
     if (baseline.reference < wide_spread * best) baseline.reference = best;
   }
-  const bool enough = values.size() >= enough_samples;
-  if (enough) {
-    std::vector<double> deviations;
-    deviations.reserve(values.size());
-    for (const double value : values) deviations.push_back(std::abs(value - baseline.reference));
-    constexpr double normal_consistency = 1.4826;  // MAD of a normal distribution to its deviation
-    baseline.noise = normal_consistency * median(deviations);
-  }
-  if (!enough && rate > 0) return baseline;
-  if (baseline.reference <= 0) return baseline;
+  if (baseline.reference <= 0 || (rate > 0 && values.size() < enough_samples)) return baseline;
 
-  const double loss =
-      std::clamp(outlier * baseline.noise / baseline.reference, least_relative_loss, most_relative_loss);
-  const double relative = baseline.reference * (1 - loss);
-  const double excused = baseline.reference - flutter * std::min(baseline.noise, most_noise * baseline.reference);
+  const double relative = baseline.reference * (1 - usual_loss(baseline.reference, baseline.noise));
+  const double excused =
+      baseline.reference - flutter * std::min(baseline.noise, most_noise * baseline.reference);
   const bool kind_is_sound = baseline.reference >= absolute;
   baseline.floor = std::max(relative, kind_is_sound ? std::min(absolute, excused) : absolute);
   return baseline;
@@ -87,7 +102,8 @@ bool measured(const PairResult& result) {
 
 const Rail& rail_of(std::span<const Rail> rails, int number) {
   const auto found = std::ranges::find(rails, number, &Rail::rail);
-  if (found == rails.end()) throw std::invalid_argument(fmt::format("a result of rail {}, which no end point has", number));
+  if (found == rails.end())
+    throw std::invalid_argument(fmt::format("a result of rail {}, which no end point has", number));
   return *found;
 }
 
@@ -95,8 +111,9 @@ Oriented orient(const Rail& rail, const Pair& pair) {
   const auto a = rail.by_node.find(pair.a);
   const auto b = rail.by_node.find(pair.b);
   if (a == rail.by_node.end() || b == rail.by_node.end() || a->second == b->second) {
-    throw std::invalid_argument(fmt::format("a result of {} and {} on rail {}, which are no pair of end points",
-                                            pair.a, pair.b, pair.rail));
+    throw std::invalid_argument(
+        fmt::format("a result of {} and {} on rail {}, which are no pair of end points", pair.a,
+                    pair.b, pair.rail));
   }
   if (a->second < b->second) return {.a = a->second, .b = b->second};
   return {.a = b->second, .b = a->second, .swapped = true};

@@ -1,6 +1,6 @@
 /// What a healthy pair should reach: the absolute floor of the line rate, and what its kind reaches
-/// in this very cluster. Faults of the whole cluster show only against the first, a small loss of one
-/// node only against the second.
+/// in this very cluster. Faults of the whole cluster show only against the first, a small loss of
+/// one node only against the second.
 #pragma once
 
 #include <map>

@@ -20,13 +20,15 @@ constexpr std::size_t names_in_evidence = 4;
 
 bool blamed(const Doubt& doubt) { return doubt.standing == Standing::blamed; }
 
-/// That the witnesses were not all chance: a dip of one measurement in twenty, each on its own, and a
-/// best value that noise could have taken below the floor. A rule of thumb, for sorting; not a p-value.
+/// That the witnesses were not all chance: a dip of one measurement in twenty, each on its own, and
+/// a best value that noise could have taken below the floor. A rule of thumb, for sorting; not a
+/// p-value.
 double confidence_of(const Doubt& doubt, double best, const Baseline& baseline) {
   double chance = std::max(0.001, std::pow(0.05, std::max(1, doubt.witnesses)));
   if (doubt.inferred) chance = std::max(chance, 0.1);
   double separated = 1;
-  if (baseline.noise > 0) separated = 0.5 * (1 + std::erf((baseline.floor - best) / baseline.noise / std::sqrt(2.0)));
+  if (baseline.noise > 0)
+    separated = 0.5 * (1 + std::erf((baseline.floor - best) / baseline.noise / std::sqrt(2.0)));
   return std::round((1 - chance) * std::max(0.5, separated) * 1000) / 1000;
 }
 
@@ -70,7 +72,8 @@ std::string one_line(std::string_view text) {
 /// The judge's work on one rail.
 class RailJudge {
  public:
-  RailJudge(const RailState& state, std::span<const PairResult> results, const Expectations& expectations)
+  RailJudge(const RailState& state, std::span<const PairResult> results,
+            const Expectations& expectations)
       : state_(state), rail_(*state.rail), results_(results), expectations_(expectations) {}
 
   void judge(FabricVerdict& verdict) {
@@ -86,8 +89,10 @@ class RailJudge {
     std::vector<NodeId> names;
     for (std::size_t port = 0; port < rail_.size(); ++port) {
       const auto shadowed = [](const Doubt& doubt) { return doubt.standing == Standing::shadowed; };
-      const bool at_fault = blamed(state_.send[port]) || blamed(state_.receive[port]) || blamed(state_.alive[port]);
-      if (!at_fault && (shadowed(state_.send[port]) || shadowed(state_.receive[port]) || shadowed(state_.alive[port]))) {
+      const bool at_fault =
+          blamed(state_.send[port]) || blamed(state_.receive[port]) || blamed(state_.alive[port]);
+      if (!at_fault && (shadowed(state_.send[port]) || shadowed(state_.receive[port]) ||
+                        shadowed(state_.alive[port]))) {
         names.push_back(rail_.ports[port]->node);
       }
     }
@@ -102,9 +107,11 @@ class RailJudge {
       const auto b = static_cast<std::size_t>(pair.b);
       if (pair.alive.good > 0) {
         if (blamed(state_.send[a])) send_[pair.a].add(pair.forward, rail_.name(pair.b), baseline);
-        if (blamed(state_.receive[a])) receive_[pair.a].add(pair.backward, rail_.name(pair.b), baseline);
+        if (blamed(state_.receive[a]))
+          receive_[pair.a].add(pair.backward, rail_.name(pair.b), baseline);
         if (blamed(state_.send[b])) send_[pair.b].add(pair.backward, rail_.name(pair.a), baseline);
-        if (blamed(state_.receive[b])) receive_[pair.b].add(pair.forward, rail_.name(pair.a), baseline);
+        if (blamed(state_.receive[b]))
+          receive_[pair.b].add(pair.forward, rail_.name(pair.a), baseline);
         note_path(pair.path_ab, pair.a, pair.b, pair.forward, baseline);
         note_path(pair.path_ba, pair.b, pair.a, pair.backward, baseline);
       }
@@ -113,9 +120,11 @@ class RailJudge {
     }
   }
 
-  void note_failure(Evidence& evidence, const PairState& pair, int partner, const Baseline& baseline) {
+  void note_failure(Evidence& evidence, const PairState& pair, int partner,
+                    const Baseline& baseline) {
     evidence.add(pair.alive, rail_.name(partner), baseline);
-    if (pair.alive.bad > 0 && evidence.error.empty()) evidence.error = one_line(results_[pair.first_error].error);
+    if (pair.alive.bad > 0 && evidence.error.empty())
+      evidence.error = one_line(results_[pair.first_error].error);
   }
 
   void note_path(int place, int from, int to, const Tally& tally, const Baseline& baseline) {
@@ -142,7 +151,8 @@ class RailJudge {
     const auto& doubt = state_.alive[static_cast<std::size_t>(port)];
     const auto& evidence = alive_.at(port);
     std::string text = doubt.intermittent
-                           ? fmt::format("{} of {} measurements failed", evidence.bad, evidence.bad + evidence.good)
+                           ? fmt::format("{} of {} measurements failed", evidence.bad,
+                                         evidence.bad + evidence.good)
                            : fmt::format("no measurement {} succeeded", with_partners(evidence));
     if (!evidence.error.empty()) text += ": " + evidence.error;
     verdict.nodes.push_back({.name = rail_.name(port),
@@ -161,11 +171,12 @@ class RailJudge {
     const auto add = [&](std::string_view verb, const Doubt& doubt, const Evidence& evidence) {
       gbps = std::min(gbps, evidence.best);
       confidence = std::max(confidence, confidence_of(doubt, evidence.best, *evidence.baseline));
-      parts.push_back(doubt.intermittent
-                          ? fmt::format("{} below {:.1f} Gbit/s in {} of {} measurements", verb,
-                                        evidence.baseline->floor, evidence.bad, evidence.bad + evidence.good)
-                          : fmt::format("{} at best {:.1f} of {:.1f} Gbit/s {}", verb, evidence.best,
-                                        evidence.baseline->floor, with_partners(evidence)));
+      parts.push_back(
+          doubt.intermittent
+              ? fmt::format("{} below {:.1f} Gbit/s in {} of {} measurements", verb,
+                            evidence.baseline->floor, evidence.bad, evidence.bad + evidence.good)
+              : fmt::format("{} at best {:.1f} of {:.1f} Gbit/s {}", verb, evidence.best,
+                            evidence.baseline->floor, with_partners(evidence)));
     };
     if (tx) add("sends", state_.send[at], send_.at(port));
     if (rx) add("receives", state_.receive[at], receive_.at(port));
@@ -176,7 +187,9 @@ class RailJudge {
     }
     verdict.nodes.push_back({.name = rail_.name(port),
                              .rail = rail_.rail,
-                             .direction = tx && rx ? "both" : tx ? "tx" : "rx",
+                             .direction = tx && rx ? "both"
+                                          : tx     ? "tx"
+                                                   : "rx",
                              .cause = "slow",
                              .gbps = gbps,
                              .confidence = confidence,
@@ -200,7 +213,8 @@ class RailJudge {
       }
     }
     std::vector<bool> whole(rail_.leaves.size(), false);
-    for (std::size_t leaf = 0; leaf < whole.size(); ++leaf) whole[leaf] = bad[leaf] >= 3 && 2 * bad[leaf] > all[leaf];
+    for (std::size_t leaf = 0; leaf < whole.size(); ++leaf)
+      whole[leaf] = bad[leaf] >= 3 && 2 * bad[leaf] > all[leaf];
     return whole;
   }
 
@@ -213,7 +227,8 @@ class RailJudge {
       auto fault = link_fault(std::min(path.from, path.to), std::max(path.from, path.to));
       for (const int leaf : {path.from, path.to}) {
         if (!whole[static_cast<std::size_t>(leaf)]) continue;
-        fault.evidence += fmt::format("; most paths of leaf:{} are at fault: look at its uplinks", leaf_name(leaf));
+        fault.evidence += fmt::format("; most paths of leaf:{} are at fault: look at its uplinks",
+                                      leaf_name(leaf));
       }
       verdict.links.push_back(std::move(fault));
     }
@@ -236,11 +251,14 @@ class RailJudge {
       if (found == paths_.end()) return;
       const auto& evidence = found->second;
       gbps = std::min(gbps, evidence.best);
-      fault.confidence = std::max(fault.confidence, confidence_of(path->slow, evidence.best, *evidence.baseline));
-      parts.push_back(fmt::format("{} to {}: {} of {} slow, best {:.1f} of {:.1f} Gbit/s ({})", leaf_name(path->from),
-                                  leaf_name(path->to), evidence.bad, count_of(static_cast<std::size_t>(evidence.bad + evidence.good), "measurement"),
-                                  evidence.best, evidence.baseline->floor,
-                                  human_list(evidence.partners, names_in_evidence)));
+      fault.confidence =
+          std::max(fault.confidence, confidence_of(path->slow, evidence.best, *evidence.baseline));
+      parts.push_back(fmt::format(
+          "{} to {}: {} of {} slow, best {:.1f} of {:.1f} Gbit/s ({})", leaf_name(path->from),
+          leaf_name(path->to), evidence.bad,
+          count_of(static_cast<std::size_t>(evidence.bad + evidence.good), "measurement"),
+          evidence.best, evidence.baseline->floor,
+          human_list(evidence.partners, names_in_evidence)));
     };
     add(there);
     if (a != b) add(back);
@@ -281,7 +299,8 @@ class RailJudge {
     std::set<int> suspects;
     std::map<int, std::set<std::string>> paths;
     std::set<PortPair> unexplained;
-    const auto open_test = [&](const PairState& pair, const Doubt& one, const Doubt& other, int place) {
+    const auto open_test = [&](const PairState& pair, const Doubt& one, const Doubt& other,
+                               int place) {
       const auto open = [](const Doubt& doubt) {
         return doubt.standing != Standing::cleared && doubt.standing != Standing::blamed;
       };
@@ -290,15 +309,19 @@ class RailJudge {
       if (open(one) && open(other)) parent[static_cast<std::size_t>(root(pair.a))] = root(pair.b);
       if (place < 0 || (open(one) && open(other))) return;
       const auto& path = state_.paths[static_cast<std::size_t>(place)];
-      paths[open(one) ? pair.a : pair.b].insert(fmt::format(
-          "leaf:{}-leaf:{}", leaf_name(std::min(path.from, path.to)), leaf_name(std::max(path.from, path.to))));
+      paths[open(one) ? pair.a : pair.b].insert(
+          fmt::format("leaf:{}-leaf:{}", leaf_name(std::min(path.from, path.to)),
+                      leaf_name(std::max(path.from, path.to))));
     };
     for (const auto& pair : state_.pairs) {
       const auto a = static_cast<std::size_t>(pair.a);
       const auto b = static_cast<std::size_t>(pair.b);
-      if (pair.forward.fate == Fate::open) open_test(pair, state_.send[a], state_.receive[b], pair.path_ab);
-      if (pair.backward.fate == Fate::open) open_test(pair, state_.receive[a], state_.send[b], pair.path_ba);
-      if (pair.alive.fate == Fate::open) open_test(pair, state_.alive[a], state_.alive[b], pair.path_ab);
+      if (pair.forward.fate == Fate::open)
+        open_test(pair, state_.send[a], state_.receive[b], pair.path_ab);
+      if (pair.backward.fate == Fate::open)
+        open_test(pair, state_.receive[a], state_.send[b], pair.path_ba);
+      if (pair.alive.fate == Fate::open)
+        open_test(pair, state_.alive[a], state_.alive[b], pair.path_ab);
       if (pair.forward.fate == Fate::unexplained || pair.backward.fate == Fate::unexplained ||
           pair.alive.fate == Fate::unexplained) {
         unexplained.insert({pair.a, pair.b});
@@ -325,32 +348,39 @@ class RailJudge {
   const Rail& rail_;
   std::span<const PairResult> results_;
   const Expectations& expectations_;
-  std::map<int, Evidence> send_;     ///< by port
+  std::map<int, Evidence> send_;  ///< by port
   std::map<int, Evidence> receive_;
   std::map<int, Evidence> alive_;
-  std::map<int, Evidence> paths_;    ///< by place
+  std::map<int, Evidence> paths_;  ///< by place
 };
 
 std::string summarize(const FabricReport& report, std::span<const Endpoint> endpoints,
-                      const Expectations& expectations, std::vector<NodeId> unproven, std::size_t excused) {
+                      const Expectations& expectations, std::vector<NodeId> unproven,
+                      std::size_t excused) {
   const auto& verdict = report.verdict;
   std::set<std::string_view> everybody;
   for (const auto& endpoint : endpoints) everybody.insert(endpoint.node);
   if (report.pairs.empty()) {
-    return everybody.size() < 2 ? "Nothing was measured: a fabric needs two nodes or more." : "Nothing was measured.";
+    return everybody.size() < 2 ? "Nothing was measured: a fabric needs two nodes or more."
+                                : "Nothing was measured.";
   }
 
   std::string text;
-  const bool all_bad = std::ranges::none_of(report.pairs, [](const JudgedPair& pair) { return pair.status == Verdict::pass; });
+  const bool all_bad = std::ranges::none_of(
+      report.pairs, [](const JudgedPair& pair) { return pair.status == Verdict::pass; });
   std::set<std::string_view> named;
   for (const auto& fault : verdict.nodes) named.insert(fault.name);
   if (verdict.pass) {
     text = "Every pair reaches what is expected of it.";
   } else if (all_bad && everybody.size() == 2) {
-    text = "The only pair is bad: with two nodes nothing can tell which one, or the path between them.";
+    text =
+        "The only pair is bad: with two nodes nothing can tell which one, or the path between "
+        "them.";
   } else if (all_bad) {
-    text = "All pairs are bad, so no node can be told from the others: look for a cause that all share "
-           "(MTU, line rate, PCIe access control, firewall) first.";
+    text =
+        "All pairs are bad, so no node can be told from the others: look for a cause that all "
+        "share "
+        "(MTU, line rate, PCIe access control, firewall) first.";
   } else {
     std::vector<std::string> parts;
     if (!named.empty()) parts.push_back(count_of(named.size(), "node"));
@@ -363,7 +393,8 @@ std::string summarize(const FabricReport& report, std::span<const Endpoint> endp
       text += fmt::format("{} in which the measurements cannot tell who is at fault.",
                           count_of(verdict.ambiguous.size(), "set"));
     }
-    if (2 * named.size() > everybody.size()) text += " That is the majority: look for a cause that they share.";
+    if (2 * named.size() > everybody.size())
+      text += " That is the majority: look for a cause that they share.";
   }
   if (!unproven.empty()) {
     text += fmt::format(" Not proven, for want of a sound partner: {}.", human_list(unproven));
@@ -372,7 +403,9 @@ std::string summarize(const FabricReport& report, std::span<const Endpoint> endp
     text += fmt::format(" {} did not come back when measured again.", count_of(excused, "dip"));
   }
   if (expectations.rates_missing()) {
-    text += " Some line rates are not known: there, only a pair that differs from the others was looked for.";
+    text +=
+        " Some line rates are not known: there, only a pair that differs from the others was "
+        "looked for.";
   }
   return text;
 }
@@ -419,7 +452,8 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
       }
     }
   }
-  verdict.pass = !results.empty() && verdict.nodes.empty() && verdict.links.empty() && verdict.ambiguous.empty();
+  verdict.pass = !results.empty() && verdict.nodes.empty() && verdict.links.empty() &&
+                 verdict.ambiguous.empty();
   verdict.summary = summarize(report, endpoints, expectations, std::move(unproven), excused);
   return report;
 }

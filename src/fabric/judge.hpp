@@ -1,5 +1,5 @@
-/// The verdict over the interconnect: which node, rail, direction or path between leaves is at fault,
-/// or that the measurements cannot tell.
+/// The verdict over the interconnect: which node, rail, direction or path between leaves is at
+/// fault, or that the measurements cannot tell.
 #pragma once
 
 #include <span>
@@ -9,11 +9,11 @@
 
 namespace podwright::fabric {
 
-/// Judges all results of plan_rounds() and next_rounds() together; fills everything of the report but
-/// the collectives. It passes only when every end point with a partner on its rail was measured, and
-/// nothing is slow or failed but what was good when measured again. Every bad measurement is accounted
-/// for: by a node, by a link, or in an ambiguous set. Throws std::invalid_argument for a result of
-/// end points that were not given.
+/// Judges all results of plan_rounds() and next_rounds() together; fills everything of the report
+/// but the collectives. It passes only when every end point with a partner on its rail was
+/// measured, and nothing is slow or failed but what was good when measured again. Every bad
+/// measurement is accounted for: by a node, by a link, or in an ambiguous set. Throws
+/// std::invalid_argument for a result of end points that were not given.
 FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResult> results,
                    const Options& options);
 

@@ -6,8 +6,9 @@
 namespace podwright::fabric {
 
 bool Rail::has_topology() const {
-  return std::ranges::none_of(leaf, [](int at) { return at < 0; }) &&
-         (leaves.size() == 1 || size() >= 2 * leaves.size());
+  const auto labelled =
+      static_cast<std::size_t>(std::ranges::count_if(leaf, [](int at) { return at >= 0; }));
+  return 2 * labelled > size() && (leaves.size() == 1 || labelled >= 2 * leaves.size());
 }
 
 std::vector<Rail> rails_of(std::span<const Endpoint> endpoints) {
@@ -21,8 +22,8 @@ std::vector<Rail> rails_of(std::span<const Endpoint> endpoints) {
     if (!rail.by_node.try_emplace(endpoint.node, static_cast<int>(rail.size())).second) continue;
     int leaf = -1;
     if (!endpoint.leaf.empty()) {
-      const auto [known, added] = leaves[endpoint.rail].try_emplace(
-          endpoint.leaf, static_cast<int>(rail.leaves.size()));
+      const auto [known, added] =
+          leaves[endpoint.rail].try_emplace(endpoint.leaf, static_cast<int>(rail.leaves.size()));
       if (added) rail.leaves.push_back(endpoint.leaf);
       leaf = known->second;
     }

@@ -22,10 +22,12 @@ struct Rail {
   std::unordered_map<std::string_view, int> by_node;
 
   [[nodiscard]] std::size_t size() const { return ports.size(); }
-  [[nodiscard]] const NodeId& name(int port) const { return ports[static_cast<std::size_t>(port)]->node; }
+  [[nodiscard]] const NodeId& name(int port) const {
+    return ports[static_cast<std::size_t>(port)]->node;
+  }
   [[nodiscard]] int leaf_of(int port) const { return leaf[static_cast<std::size_t>(port)]; }
   [[nodiscard]] int node_of(int port) const { return node[static_cast<std::size_t>(port)]; }
-  /// Every port has a leaf, and leaves group ports (two and more each, on average).
+  /// Most ports have a leaf, and leaves group ports (two and more each, on average).
   [[nodiscard]] bool has_topology() const;
 };
 

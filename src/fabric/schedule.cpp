@@ -8,8 +8,8 @@ namespace podwright::fabric {
 
 namespace {
 
-/// Numbers below a bound. The standard's distributions and std::shuffle differ between libraries, and
-/// a seed shall mean the same rounds everywhere.
+/// Numbers below a bound. The standard's distributions and std::shuffle differ between libraries,
+/// and a seed shall mean the same rounds everywhere.
 class Dice {
  public:
   explicit Dice(std::uint64_t seed) : engine_(seed) {}
@@ -60,11 +60,11 @@ std::vector<PortRound> circle(const std::vector<int>& players, std::size_t most)
 }
 
 /// One round of neighbours within each leaf, and whoever is left over across the leaves.
-PortRound within_leaves(const std::vector<std::vector<int>>& members) {
+PortRound within_leaves(const std::vector<std::vector<int>>& members, std::vector<int> left_over) {
   PortRound round;
-  std::vector<int> left_over;
   for (const auto& leaf : members) {
-    for (std::size_t i = 0; i + 1 < leaf.size(); i += 2) round.push_back(ordered(leaf[i], leaf[i + 1]));
+    for (std::size_t i = 0; i + 1 < leaf.size(); i += 2)
+      round.push_back(ordered(leaf[i], leaf[i + 1]));
     if (leaf.size() % 2 == 1) left_over.push_back(leaf.back());
   }
   for (std::size_t i = 0; i + 1 < left_over.size(); i += 2) {
@@ -79,8 +79,8 @@ std::size_t uplink_share(std::size_t members, double oversubscription) {
   return std::max<std::size_t>(1, static_cast<std::size_t>(share + 1e-9));
 }
 
-/// Pairs of leaves, so placed that every pair of leaves is in some round, no leaf is in a round more
-/// often than its capacity, and what capacity is left over measures pairs of leaves once more.
+/// Pairs of leaves, so placed that every pair of leaves is in some round, no leaf is in a round
+/// more often than its capacity, and what capacity is left over measures pairs of leaves once more.
 std::vector<PortRound> leaf_rounds(const std::vector<std::size_t>& capacity) {
   const std::size_t count = capacity.size();
   std::vector<PortRound> rounds;
@@ -157,7 +157,8 @@ std::vector<PortRound> across_leaves(std::vector<std::vector<int>> members, cons
 void cover_everybody(std::vector<PortRound>& rounds, std::size_t ports) {
   std::vector<bool> covered(ports, false);
   for (const auto& round : rounds) {
-    for (const auto& [a, b] : round) covered[static_cast<std::size_t>(a)] = covered[static_cast<std::size_t>(b)] = true;
+    for (const auto& [a, b] : round)
+      covered[static_cast<std::size_t>(a)] = covered[static_cast<std::size_t>(b)] = true;
   }
   std::vector<int> missing;
   for (std::size_t port = 0; port < ports; ++port) {
@@ -181,26 +182,30 @@ std::vector<PortRound> within_uplinks(std::vector<PortRound> rounds, const Rail&
                                       const Options& options) {
   if (options.oversubscription <= 1 || !rail.has_topology()) return rounds;
   std::vector<std::size_t> members(rail.leaves.size(), 0);
-  for (const int leaf : rail.leaf) ++members[static_cast<std::size_t>(leaf)];
+  for (const int leaf : rail.leaf) {
+    if (leaf >= 0) ++members[static_cast<std::size_t>(leaf)];
+  }
   std::vector<PortRound> split;
   for (auto& round : rounds) {
     std::vector<PortRound> parts(1);
     std::vector<std::vector<std::size_t>> load(1, std::vector<std::size_t>(members.size(), 0));
     for (const auto& pair : round) {
-      const auto a = static_cast<std::size_t>(rail.leaf_of(pair.first));
-      const auto b = static_cast<std::size_t>(rail.leaf_of(pair.second));
+      const int ends[] = {rail.leaf_of(pair.first), rail.leaf_of(pair.second)};
+      const bool stays = ends[0] == ends[1];
+      const auto full = [&](std::size_t part) {
+        return !stays && std::ranges::any_of(ends, [&](int leaf) {
+          const auto at = static_cast<std::size_t>(leaf);
+          return leaf >= 0 && load[part][at] >= uplink_share(members[at], options.oversubscription);
+        });
+      };
       std::size_t part = 0;
-      if (a != b) {
-        const auto full = [&](std::size_t leaf) {
-          return load[part][leaf] >= uplink_share(members[leaf], options.oversubscription);
-        };
-        while (part < parts.size() && (full(a) || full(b))) ++part;
-        if (part == parts.size()) {
-          parts.emplace_back();
-          load.emplace_back(members.size(), 0);
-        }
-        ++load[part][a];
-        ++load[part][b];
+      while (part < parts.size() && full(part)) ++part;
+      if (part == parts.size()) {
+        parts.emplace_back();
+        load.emplace_back(members.size(), 0);
+      }
+      for (const int leaf : ends) {
+        if (!stays && leaf >= 0) ++load[part][static_cast<std::size_t>(leaf)];
       }
       parts[part].push_back(pair);
     }
@@ -222,9 +227,14 @@ std::vector<PortRound> rounds_of(const Rail& rail, const Options& options) {
     rounds = circle(ports, static_cast<std::size_t>(std::max(1, options.matchings)));
   } else {
     std::vector<std::vector<int>> members(rail.leaves.size());
-    for (const int port : ports) members[static_cast<std::size_t>(rail.leaf_of(port))].push_back(port);
-    rounds.push_back(within_leaves(members));
-    if (members.size() > 1) std::ranges::move(across_leaves(members, options, dice), std::back_inserter(rounds));
+    std::vector<int> unlabelled;
+    for (const int port : ports) {
+      const int leaf = rail.leaf_of(port);
+      (leaf < 0 ? unlabelled : members[static_cast<std::size_t>(leaf)]).push_back(port);
+    }
+    rounds.push_back(within_leaves(members, std::move(unlabelled)));
+    if (members.size() > 1)
+      std::ranges::move(across_leaves(members, options, dice), std::back_inserter(rounds));
   }
   cover_everybody(rounds, rail.size());
   return within_uplinks(std::move(rounds), rail, options);
@@ -253,9 +263,10 @@ std::size_t planned_rounds(std::span<const Endpoint> endpoints, const Options& o
   std::size_t longest = 0;
   std::size_t total = 0;
   for (const auto& rail : rails_of(endpoints)) {
-    const bool counted = options.oversubscription <= 1 &&
-                         (options.full || rail.size() <= options.all_pairs_up_to);
-    const std::size_t rounds = counted ? circle_rounds(rail.size()) : rounds_of(rail, options).size();
+    const bool counted =
+        options.oversubscription <= 1 && (options.full || rail.size() <= options.all_pairs_up_to);
+    const std::size_t rounds =
+        counted ? circle_rounds(rail.size()) : rounds_of(rail, options).size();
     longest = std::max(longest, rounds);
     total += rounds;
   }

@@ -44,10 +44,11 @@ TEST_CASE("a sound fabric passes in the planned rounds") {
 }
 
 TEST_CASE("a slow node is named with its direction, and nobody else") {
-  for (const auto& [health, name] : {std::pair{test::Health{.tx = 0.45, .rx = 0.45}, "cu0007/0 both slow"},
-                                     {test::Health{.tx = 0.45}, "cu0007/0 tx slow"},
-                                     {test::Health{.rx = 0.85}, "cu0007/0 rx slow"},
-                                     {test::Health{.dead = true}, "cu0007/0 both failed"}}) {
+  for (const auto& [health, name] :
+       {std::pair{test::Health{.tx = 0.45, .rx = 0.45}, "cu0007/0 both slow"},
+        {test::Health{.tx = 0.45}, "cu0007/0 tx slow"},
+        {test::Health{.rx = 0.85}, "cu0007/0 rx slow"},
+        {test::Health{.dead = true}, "cu0007/0 both failed"}}) {
     for (const int leaf_size : {0, 4, 16}) {
       CAPTURE(name);
       CAPTURE(leaf_size);
@@ -73,7 +74,8 @@ TEST_CASE("the evidence says what was measured with whom") {
   REQUIRE(verdict.nodes.size() == 1);
   CHECK(verdict.nodes[0].gbps == doctest::Approx(48.5));
   CHECK(verdict.nodes[0].evidence ==
-        "sends at best 48.5 of 92.0 Gbit/s with each of 3 partners (cu0001, cu0003 and cu0004); others reach 97.0");
+        "sends at best 48.5 of 92.0 Gbit/s with each of 3 partners (cu0001, cu0003 and cu0004); "
+        "others reach 97.0");
   CHECK(verdict.summary == "1 node at fault.");
 }
 
@@ -109,13 +111,15 @@ TEST_CASE("a pair that stays slow between sound nodes is listed as ambiguous") {
 }
 
 TEST_CASE("two nodes: ambiguous") {
-  for (const auto& health : {test::Health{.tx = 0.5, .rx = 0.5}, test::Health{.tx = 0.5}, test::Health{.dead = true}}) {
+  for (const auto& health :
+       {test::Health{.tx = 0.5, .rx = 0.5}, test::Health{.tx = 0.5}, test::Health{.dead = true}}) {
     auto fabric = make_fabric(2, 0);
     fabric.faults[{"cu0002", 0}] = health;
     const auto campaign = run(fabric);
     CHECK_FALSE(campaign.report.verdict.pass);
     CHECK(campaign.report.verdict.nodes.empty());
-    CHECK(campaign.report.verdict.ambiguous == std::vector<std::vector<NodeId>>{{"cu0001", "cu0002"}});
+    CHECK(campaign.report.verdict.ambiguous ==
+          std::vector<std::vector<NodeId>>{{"cu0001", "cu0002"}});
     CHECK(campaign.extra.size() == 2);
   }
 }
@@ -175,7 +179,8 @@ TEST_CASE("a majority of bad nodes is named when two sound ones prove it, and ca
 
   // One sound node cannot be told from the rest: no pair is good.
   auto worse = make_fabric(8, 0);
-  for (int node = 1; node <= 7; ++node) worse.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
+  for (int node = 1; node <= 7; ++node)
+    worse.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
   const auto undecided = run(worse).report.verdict;
   CHECK(undecided.nodes.empty());
   REQUIRE(undecided.ambiguous.size() == 1);
@@ -184,7 +189,8 @@ TEST_CASE("a majority of bad nodes is named when two sound ones prove it, and ca
 
 TEST_CASE("a majority of bad nodes shows without a line rate too") {
   auto fabric = make_fabric(8, 0, 1, 0);
-  for (int node = 1; node <= 5; ++node) fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
+  for (int node = 1; node <= 5; ++node)
+    fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
   CHECK_FALSE(run(fabric).report.verdict.pass);
 }
 
@@ -214,7 +220,8 @@ TEST_CASE("one rail of eight") {
 
 TEST_CASE("a whole leaf that is slow, also within itself: its switch or all of its nodes") {
   auto fabric = make_fabric(64, 8);
-  for (int node = 9; node <= 16; ++node) fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
+  for (int node = 9; node <= 16; ++node)
+    fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.5, .rx = 0.5};
   const auto verdict = run(fabric).report.verdict;
   CHECK_FALSE(verdict.pass);
   CHECK(verdict.nodes.empty());
@@ -228,7 +235,8 @@ TEST_CASE("a whole leaf that is slow, also within itself: its switch or all of i
 TEST_CASE("a leaf whose uplinks are slow: every path of it, with the hint") {
   auto fabric = make_fabric(64, 8);
   for (int leaf = 1; leaf <= 8; ++leaf) {
-    if (leaf != 3) fabric.paths[std::minmax(std::string("l003"), fmt::format("l{:03}", leaf))] = 0.5;
+    if (leaf != 3)
+      fabric.paths[std::minmax(std::string("l003"), fmt::format("l{:03}", leaf))] = 0.5;
   }
   const auto verdict = run(fabric).report.verdict;
   CHECK(verdict.nodes.empty());
@@ -244,6 +252,24 @@ TEST_CASE("a node alone in its leaf is named, though each of its paths is its ow
   CHECK(verdict.links.empty());
 }
 
+TEST_CASE("a node without a label among labelled ones is measured and named") {
+  auto fabric = make_fabric(33, 8);
+  fabric.endpoints[0].leaf.clear();
+  CHECK(run(fabric).report.verdict.pass);
+  fabric.faults[{"cu0001", 0}] = {.tx = 0.5};
+  const auto campaign = run(fabric, {.oversubscription = 2});
+  CHECK(nodes_of(campaign.report.verdict) == Names{"cu0001/0 tx slow"});
+}
+
+TEST_CASE("a dip within a leaf of few pairs does not pass for a fault of the leaf") {
+  for (int dip = 0; dip < 32; ++dip) {
+    auto fabric = make_fabric(16, 4);
+    fabric.dips[dip] = 0.5;
+    CAPTURE(dip);
+    CHECK(run(fabric).report.verdict.pass);
+  }
+}
+
 TEST_CASE("what comes and goes with a node is that node") {
   auto fabric = make_fabric(8, 0);
   fabric.pairs[{"cu0002", "cu0005"}] = 0.5;
@@ -256,8 +282,10 @@ TEST_CASE("what comes and goes with a node is that node") {
 
 TEST_CASE("two speeds of ports are judged each by its own line rate") {
   auto fabric = make_fabric(16, 0);
-  for (int node = 0; node < 4; ++node) fabric.endpoints[static_cast<std::size_t>(node)].rate_gbps = 25;
-  for (int node = 1; node <= 4; ++node) fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.25, .rx = 0.25};
+  for (int node = 0; node < 4; ++node)
+    fabric.endpoints[static_cast<std::size_t>(node)].rate_gbps = 25;
+  for (int node = 1; node <= 4; ++node)
+    fabric.faults[{fmt::format("cu{:04}", node), 0}] = {.tx = 0.25, .rx = 0.25};
   CHECK(run(fabric).report.verdict.pass);
 }
 
@@ -273,7 +301,8 @@ TEST_CASE("a cluster just above its floor is not judged by its noise, one below 
 TEST_CASE("a low floor still finds the node that differs from the others") {
   auto fabric = make_fabric(64, 8);
   fabric.faults[{"cu0011", 0}] = {.tx = 0.85, .rx = 0.85};
-  CHECK(nodes_of(run(fabric, {.floor_fraction = 0.5}).report.verdict) == Names{"cu0011/0 both slow"});
+  CHECK(nodes_of(run(fabric, {.floor_fraction = 0.5}).report.verdict) ==
+        Names{"cu0011/0 both slow"});
 }
 
 TEST_CASE("a value that is no number is a failure, and so is what was never measured") {
@@ -307,9 +336,11 @@ TEST_CASE("ends given the other way round are the same pair") {
 
 TEST_CASE("a result of somebody else's end points is a bug of the caller") {
   const auto fabric = make_fabric(2, 0);
-  const std::vector<PairResult> stranger = {{.round = 1, .pair = {"cu0001", "cu9", 0}, .gbps_ab = 1, .gbps_ba = 1}};
+  const std::vector<PairResult> stranger = {
+      {.round = 1, .pair = {"cu0001", "cu9", 0}, .gbps_ab = 1, .gbps_ba = 1}};
   CHECK_THROWS_AS(judge(fabric.endpoints, stranger, {}), std::invalid_argument);
-  const std::vector<PairResult> rail = {{.round = 1, .pair = {"cu0001", "cu0002", 4}, .gbps_ab = 1, .gbps_ba = 1}};
+  const std::vector<PairResult> rail = {
+      {.round = 1, .pair = {"cu0001", "cu0002", 4}, .gbps_ab = 1, .gbps_ba = 1}};
   CHECK_THROWS_AS(judge(fabric.endpoints, rail, {}), std::invalid_argument);
 }
 
@@ -324,11 +355,16 @@ struct Score {
     for (const auto& name : found) ++(injected.contains(name) ? true_positive : false_positive);
     for (const auto& name : injected) false_negative += found.contains(name) ? 0 : 1;
   }
-  [[nodiscard]] double precision() const { return true_positive / std::max(1.0, 1.0 * true_positive + false_positive); }
-  [[nodiscard]] double recall() const { return true_positive / std::max(1.0, 1.0 * true_positive + false_negative); }
+  [[nodiscard]] double precision() const {
+    return true_positive / std::max(1.0, 1.0 * true_positive + false_positive);
+  }
+  [[nodiscard]] double recall() const {
+    return true_positive / std::max(1.0, 1.0 * true_positive + false_negative);
+  }
 };
 
-void simulate(int nodes, int leaf_size, int campaigns, Score& node_score, Score& link_score, std::size_t& most_rounds) {
+void simulate(int nodes, int leaf_size, int campaigns, Score& node_score, Score& link_score,
+              std::size_t& most_rounds) {
   for (int campaign = 0; campaign < campaigns; ++campaign) {
     std::mt19937_64 dice(static_cast<std::uint64_t>(1000 * nodes + campaign));
     auto fabric = make_fabric(nodes, leaf_size);
@@ -338,7 +374,8 @@ void simulate(int nodes, int leaf_size, int campaigns, Score& node_score, Score&
       const auto name = fmt::format("cu{:04}", 1 + dice() % static_cast<std::uint64_t>(nodes));
       if (fabric.faults.contains({name, 0})) continue;
       const double left = 0.85 - 0.45 * static_cast<double>(dice() % 1000) / 1000;
-      constexpr std::array<std::string_view, 4> kinds = {"both slow", "tx slow", "rx slow", "both failed"};
+      constexpr std::array<std::string_view, 4> kinds = {"both slow", "tx slow", "rx slow",
+                                                         "both failed"};
       const auto kind = dice() % kinds.size();
       auto& health = fabric.faults[{name, 0}];
       if (kind == 3) health.dead = true;
@@ -367,18 +404,24 @@ void simulate(int nodes, int leaf_size, int campaigns, Score& node_score, Score&
 }
 
 TEST_CASE("node precision and recall of 0.99, link precision and recall of 0.95") {
-  for (const auto& [nodes, leaf_size, campaigns] :
-       {std::tuple{64, 8, 200}, {256, 16, 50}, {256, 32, 50}, {64, 64, 100}, {64, 0, 100}, {256, 0, 50}}) {
+  for (const auto& [nodes, leaf_size, campaigns] : {std::tuple{64, 8, 200},
+                                                    {256, 16, 50},
+                                                    {256, 32, 50},
+                                                    {64, 64, 100},
+                                                    {64, 0, 100},
+                                                    {256, 0, 50}}) {
     Score node_score;
     Score link_score;
     std::size_t rounds = 0;
     simulate(nodes, leaf_size, campaigns, node_score, link_score, rounds);
     CAPTURE(nodes);
     CAPTURE(leaf_size);
-    MESSAGE(fmt::format("{} nodes, leaves of {}: nodes {:.4f}/{:.4f} of {}, links {:.4f}/{:.4f} of {}, at most {} rounds",
-                        nodes, leaf_size, node_score.precision(), node_score.recall(),
-                        node_score.true_positive + node_score.false_negative, link_score.precision(),
-                        link_score.recall(), link_score.true_positive + link_score.false_negative, rounds));
+    MESSAGE(fmt::format(
+        "{} nodes, leaves of {}: nodes {:.4f}/{:.4f} of {}, links {:.4f}/{:.4f} of {}, at most {} "
+        "rounds",
+        nodes, leaf_size, node_score.precision(), node_score.recall(),
+        node_score.true_positive + node_score.false_negative, link_score.precision(),
+        link_score.recall(), link_score.true_positive + link_score.false_negative, rounds));
     CHECK(node_score.precision() >= 0.99);
     CHECK(node_score.recall() >= 0.99);
     if (leaf_size == 0 || leaf_size == nodes) {
@@ -414,10 +457,15 @@ TEST_CASE("4,096 nodes are scheduled and judged in seconds") {
     for (const auto& round : rounds) {
       ++number;
       for (const auto& pair : round) {
-        const auto share = [&](const NodeId& node) { return fabric.faults.contains({node, 0}) ? 0.6 : 1.0; };
+        const auto share = [&](const NodeId& node) {
+          return fabric.faults.contains({node, 0}) ? 0.6 : 1.0;
+        };
         std::normal_distribution<double> jitter(97, 0.97);
         const double left = std::min(share(pair.a), share(pair.b));
-        results.push_back({.round = number, .pair = pair, .gbps_ab = jitter(fabric.dice) * left, .gbps_ba = jitter(fabric.dice) * left});
+        results.push_back({.round = number,
+                           .pair = pair,
+                           .gbps_ab = jitter(fabric.dice) * left,
+                           .gbps_ba = jitter(fabric.dice) * left});
       }
     }
     rounds = timed([&] { return next_rounds(fabric.endpoints, results, {}); });

@@ -67,7 +67,8 @@ TEST_CASE("quick rounds cover every node within its leaf and every pair of leave
     const auto rounds = plan_rounds(fabric.endpoints, {});
     const int leaves = (nodes + leaf_size - 1) / leaf_size;
     const int smallest = nodes % leaf_size == 0 ? leaf_size : nodes % leaf_size;
-    CHECK(rounds.size() <= static_cast<std::size_t>(1 + (leaves - 1 + smallest - 1) / smallest + leaves % 2));
+    CHECK(rounds.size() <=
+          static_cast<std::size_t>(1 + (leaves - 1 + smallest - 1) / smallest + leaves % 2));
     CHECK(rounds.size() == planned_rounds(fabric.endpoints, {}));
     check_no_end_point_twice(rounds, false);
     std::map<NodeId, std::string> leaf;

@@ -27,9 +27,9 @@ struct SimulatedFabric {
   std::vector<Endpoint> endpoints;
   double healthy_gbps = 97;
   double noise = 0.01;
-  std::map<std::pair<std::string, int>, Health> faults;        ///< by node and rail
-  std::map<std::pair<std::string, std::string>, double> paths; ///< by leaves, in order: share left
-  std::map<std::pair<std::string, std::string>, double> pairs; ///< by nodes: share left
+  std::map<std::pair<std::string, int>, Health> faults;         ///< by node and rail
+  std::map<std::pair<std::string, std::string>, double> paths;  ///< by leaves, in order: share left
+  std::map<std::pair<std::string, std::string>, double> pairs;  ///< by nodes: share left
   std::map<int, double> dips;  ///< by number of the measurement: share left, this once
   std::mt19937_64 dice{7};
   int measurements = 0;
@@ -58,7 +58,8 @@ struct SimulatedFabric {
       result.error = "connection refused";
       return result;
     }
-    const double path = std::min(share(paths, leaf(pair.a), leaf(pair.b)), share(pairs, pair.a, pair.b));
+    const double path =
+        std::min(share(paths, leaf(pair.a), leaf(pair.b)), share(pairs, pair.a, pair.b));
     std::normal_distribution<double> jitter(1, noise);
     const double once = dip == dips.end() ? 1 : dip->second;
     result.gbps_ab = healthy_gbps * std::min({a.tx, b.rx, path}) * jitter(dice) * once;
