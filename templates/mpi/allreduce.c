@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { largest = 16 << 20, name_size = MPI_MAX_PROCESSOR_NAME };
+enum { largest = 32 << 20, name_size = MPI_MAX_PROCESSOR_NAME };
 
 /* Whole numbers well below 2^24, so that every sum of floats is exact for 10,000 ranks and more. */
 static float part(int rank, size_t i) { return (float)(rank % 128 + (int)(i % 13)); }
@@ -67,9 +67,9 @@ int main(int argc, char** argv) {
 
   double best = 0;
   long wrong_in_all = 0;
-  for (size_t bytes = 1 << 10; bytes <= largest; bytes *= 8) {
+  for (size_t bytes = 8 << 10; bytes <= largest; bytes *= 8) {
     const int count = (int)(bytes / sizeof(float));
-    const int times = bytes < (1 << 20) ? 20 : 5;
+    const int times = bytes < (1 << 20) ? 20 : 3;
     memset(sums, 0xff, bytes);
     MPI_Allreduce(mine, sums, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD); /* connects, and is checked */
     long wrong = count_wrong(sums, (size_t)count, ranks), wrong_anywhere = 0;
