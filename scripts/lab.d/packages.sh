@@ -14,7 +14,7 @@ debian_sources() {
 }
 
 find_mirror() {
-  MIRROR=$(debian_sources | awk -v suite="$SUITE" '$2 == suite { print $1; exit }')
+  MIRROR=$(debian_sources | awk -v suite="$SUITE" '$2 == suite && !found++ { print $1 }')
   [[ -n $MIRROR ]] || die "this machine's apt knows no Debian source for \"$SUITE\"" \
     "the nodes are made from it: check /etc/apt/sources.list and run apt-get update"
 }
@@ -30,24 +30,24 @@ base_name() {
 # Sets BASE to a complete root file system, and makes it when it is not in the cache. It appears under its
 # name only when it is complete, so an interrupted attempt leaves nothing but a folder that the next removes.
 ensure_base() {
-  BASE=$CACHE/$(base_name)
+  BASE=$CACHE/base/$(base_name)
   [[ ! -d $BASE ]] || return 0
   find_mirror
-  mkdir -p "$CACHE"
+  mkdir -p "$CACHE/base"
   (
     flock 8
     [[ ! -d $BASE ]] || exit 0
-    rm -rf --one-file-system "$CACHE"/making.*
+    rm -rf --one-file-system "$CACHE"/base/making.*
     say "making the nodes' Debian $SUITE, once (a minute or so)"
-    making=$(mktemp -d "$CACHE/making.XXXXXX")
-    if ! build_base "$making/root" >"$CACHE/debootstrap.log" 2>&1; then
-      tail_of "$CACHE/debootstrap.log"
-      die "debootstrap failed; the whole log is $CACHE/debootstrap.log" \
+    making=$(mktemp -d "$CACHE/base/making.XXXXXX")
+    if ! build_base "$making/root" >"$CACHE/base/debootstrap.log" 2>&1; then
+      tail_of "$CACHE/base/debootstrap.log"
+      die "debootstrap failed; the whole log is $CACHE/base/debootstrap.log" \
         "is the mirror reachable? try: apt-get update"
     fi
     mv "$making/root" "$BASE"
     rmdir "$making"
-  ) 8>"$CACHE/base.lock" 9>&-
+  ) 8>"$CACHE/base/lock" 9>&-
 }
 
 build_base() { # FOLDER
