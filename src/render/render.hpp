@@ -10,16 +10,19 @@
 
 namespace podwright::render {
 
-/// Renders a mustache template without HTML escaping; {{a.b}} walks objects; {{#list}}…{{/list}},
-/// {{^list}}…{{/list}} as usual, with the outer context visible inside, {{.}} the item itself. A
-/// missing name is an error naming it and `where` (also in sections).
-Result<std::string> text(std::string_view source, const Json& context, std::string_view where);
-
+/// Renders a mustache template without HTML escaping. {{a.b}} walks objects (and lists by number);
+/// {{#x}}…{{/x}} is left out for false, empty texts and lists, 0 and null, repeated for a list, with the
+/// outer context visible inside; {{^x}} is its opposite; {{.}} is the item itself, and inside a list
+/// {{#@first}}, {{#@last}} and {{@index}} tell where in it. Tags of sections, and comments {{! }}, that
+/// stand alone take their line with them. {{=<% %>=}} sets other marks for text that holds {{ itself.
+/// There are no partials. A missing name is an error naming it and `where`, also in sections.
 /// The same with HTML escaping of {{x}} ({{{x}}} is raw): for reports.
 Result<std::string> html(std::string_view source, const Json& context, std::string_view where);
 
-/// A condition over the context: comparisons (== != < <= > >=), `in`, `and`, `or`, `not`, parentheses,
-/// 'texts', numbers, true, false, names with dots. Texts compare with texts, numbers with numbers.
+/// A condition over the context: comparisons (== != < <= > >=), `in` and `not in` (a list, a text, the
+/// keys of a table), `and`, `or`, `not`, parentheses, 'texts', numbers, ['lists'], true, false, names with
+/// dots. Texts compare with texts, numbers with numbers; texts are ordered like versions, 9 before 22.04.
+/// `and` and `or` evaluate no more than they need, but the first part of every name must exist.
 /// "gpu.vendor == 'nvidia' and cpu.sockets >= 2"
 Result<bool> condition(std::string_view expression, const Json& context, std::string_view where);
 
