@@ -16,6 +16,8 @@ namespace podwright::render {
 /// {{#@first}}, {{#@last}} and {{@index}} tell where in it. Tags of sections, and comments {{! }}, that
 /// stand alone take their line with them. {{=<% %>=}} sets other marks for text that holds {{ itself.
 /// There are no partials. A missing name is an error naming it and `where`, also in sections.
+Result<std::string> text(std::string_view source, const Json& context, std::string_view where);
+
 /// The same with HTML escaping of {{x}} ({{{x}}} is raw): for reports.
 Result<std::string> html(std::string_view source, const Json& context, std::string_view where);
 
