@@ -10,7 +10,8 @@ require_root() {
 
 require_tools() {
   local tool missing=()
-  for tool in debootstrap systemd-nspawn ip tc nsenter unshare setsid flock ssh ssh-keygen ssh-keyscan socat apt-cacher-ng pgrep; do
+  for tool in debootstrap systemd-nspawn ip tc nsenter unshare setsid flock ssh ssh-keygen socat \
+    apt-cacher-ng pgrep; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   ((${#missing[@]} == 0)) || die "missing here: ${missing[*]}" "run scripts/deps lab"

@@ -138,8 +138,9 @@ start_container() { # NODE MACHINE
   # --suppress-sync: dpkg's fsyncs are most of an installation's time, and the disk is thrown away anyway.
   # /tmp on the disk, as on a server, not a tmpfs.
   # nsenter as well as --network-namespace-path: else /sys/class/net shows the interfaces of this machine.
-  SYSTEMD_NSPAWN_TMPFS_TMP=0 exec nsenter --net="/run/netns/$NETNS_PREFIX$1" systemd-nspawn --quiet --boot --register=no --keep-unit \
-    --machine="$2" --hostname="$1" --directory="$RUN/$1/root" \
+  SYSTEMD_NSPAWN_TMPFS_TMP=0 exec nsenter --net="/run/netns/$NETNS_PREFIX$1" \
+    systemd-nspawn --quiet --boot --register=no --keep-unit --machine="$2" \
+    --hostname="$1" --directory="$RUN/$1/root" \
     --network-namespace-path="/run/netns/$NETNS_PREFIX$1" --capability=CAP_NET_ADMIN \
     --console=pipe --kill-signal=SIGRTMIN+3 --suppress-sync=yes \
     --resolv-conf=off --timezone=off --link-journal=no </dev/null
