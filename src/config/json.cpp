@@ -1,4 +1,5 @@
 #include "config/json.hpp"
+#include "base/json.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 /// written as {"base64": "…"}.
 #pragma once
 
-#include "base/json.hpp"
+#include "base/json_fwd.hpp"
 #include "base/result.hpp"
 #include "model/check.hpp"
 #include "model/fabric.hpp"

@@ -16,7 +16,11 @@ constexpr std::size_t most_complaints = 25;
 }  // namespace
 
 void Complaints::add(const SourcePos& pos, std::string_view text) {
-  all_.emplace_back(pos, std::string(text));
+  all_.emplace_back(pos, fmt::format("{}: {}", pos.str(), text));
+}
+
+void Complaints::add(const SourcePos& pos, const Error& error) {
+  all_.emplace_back(pos, error.hint.empty() ? error.what : fmt::format("{} ({})", error.what, error.hint));
 }
 
 Status Complaints::status() const {
@@ -34,7 +38,7 @@ Status Complaints::status() const {
       told.push_back(fmt::format("and {} more", sorted.size() - told.size()));
       break;
     }
-    told.push_back(fmt::format("{}: {}", pos.str(), text));
+    told.push_back(text);
   }
   return fail(Fault::usage, join(told, "\n"));
 }

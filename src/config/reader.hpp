@@ -18,12 +18,14 @@ namespace podwright {
 class Complaints {
  public:
   void add(const SourcePos& pos, std::string_view text);
+  /// An error whose text begins with its place already; `pos` says where it is told among the others.
+  void add(const SourcePos& pos, const Error& error);
   [[nodiscard]] bool empty() const { return all_.empty(); }
   /// An error with one "FILE:LINE:COLUMN: text" a line, in the order of the file; ok without any.
   [[nodiscard]] Status status() const;
 
  private:
-  std::vector<std::pair<SourcePos, std::string>> all_;
+  std::vector<std::pair<SourcePos, std::string>> all_;  ///< with the whole line to be told
 };
 
 /// "must be an integer, not a string ("22")": for messages about a wrong type.

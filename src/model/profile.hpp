@@ -27,6 +27,8 @@ struct Wanted {
   std::vector<Dependency> after;
   std::string component;  ///< "scheduler/slurm": the file that brought it, for `--component`
   SourcePos pos;
+  SourcePos roles_pos{};  ///< where roles and when were set last; a field's own is in its value
+  SourcePos when_pos{};
 
   /// "package/chrony", "file//etc/hosts"
   [[nodiscard]] std::string id() const { return kind + "/" + name; }

@@ -1,4 +1,5 @@
 #include "config/json.hpp"
+#include "base/json.hpp"
 
 #include <doctest/doctest.h>
 
