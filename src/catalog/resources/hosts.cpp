@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "base/text.hpp"
 #include "catalog/resources/file_edit.hpp"
@@ -74,8 +75,9 @@ FileEdit::Block block_of(const Wanted& wanted) {
 /// The edit that puts the block in place, and what speaks against it.
 Result<FileEdit> edit_of(const Wanted& wanted, const std::string& path, std::string_view before) {
   FileEdit edit{.block = block_of(wanted)};
+  const auto text = edit.block->text.value_or("");
   Addresses addresses;
-  for (const auto line : lines(edit.block->text.value_or(""))) {
+  for (const auto line : lines(text)) {
     if (line.starts_with("# podwright")) {
       return refuse(wanted, "content", "the block holds a line that looks like a marker of podwright");
     }
@@ -90,8 +92,8 @@ Result<FileEdit> edit_of(const Wanted& wanted, const std::string& path, std::str
       if (line == open) open.clear();
     } else if (line.starts_with("# podwright begin ")) {
       open = fmt::format("# podwright end {}", line.substr(18));
-    } else if (auto text = disabled(line, addresses)) {
-      edit.lines.emplace_back(line, std::move(*text));
+    } else if (auto instead = disabled(line, addresses)) {
+      edit.lines.emplace_back(line, std::move(*instead));
     }
   }
   if (open.empty()) return edit;

@@ -1,0 +1,272 @@
+// Kinds of resource for real, in a folder of this machine: what the probe sees is planned, what was
+// planned is run, and then the probe must see nothing left to do. In every shell that is there.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "base/digest.hpp"
+#include "base/files.hpp"
+#include "base/shell.hpp"
+#include "base/text.hpp"
+#include "unit/catalog/resource_case.hpp"
+
+namespace podwright::test {
+namespace {
+
+const std::set<std::string> nothing;
+
+Wanted make(const std::string& kind, const std::vector<std::pair<std::string, Value::Data>>& fields) {
+  Value::Table table;
+  for (const auto& [name, data] : fields) table.emplace_back(name, Value(data));
+  return make_wanted(kind_of(kind), table);
+}
+
+/// Files of tests belong to whoever runs them; on a node it is always root.
+std::string me() { return std::to_string(getuid()); }
+std::string my_group() { return std::to_string(getgid()); }
+
+std::vector<Step> plan_now(const std::string& shell, const Wanted& wanted) {
+  const auto& kind = kind_of(wanted.kind);
+  const Facts facts;
+  const auto observed = run_sh(shell, kind.probe(wanted, facts));
+  const auto steps = kind.plan(wanted, observed, {.facts = facts, .changing = nothing});
+  REQUIRE_MESSAGE(steps.has_value(), (steps ? "" : steps.error().message()));
+  return *steps;
+}
+
+/// Plans, runs, and plans again; the first plan must have one step, the second none.
+Step converge(const std::string& shell, const Wanted& wanted, const std::string& before = {}) {
+  CAPTURE(shell);
+  const auto steps = plan_now(shell, wanted);
+  REQUIRE(steps.size() == 1);
+  const auto run = run_sh(shell, before + steps.front().script);
+  CHECK_MESSAGE(run.exit_status == 0, run.err);
+  CHECK_MESSAGE(run.err == "", run.err);
+  const auto left = plan_now(shell, wanted);
+  CHECK_MESSAGE(left.empty(), (left.empty() ? "" : left.front().why));
+  return steps.front();
+}
+
+std::string content_of(const std::string& path) {
+  const auto content = read_file(path);
+  REQUIRE_MESSAGE(content, (content ? "" : content.error().message()));
+  return *content;
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(lstat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777U;
+}
+
+std::size_t entries_of(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+}
+
+const std::vector<std::string>& hostile_texts() {
+  static const std::vector<std::string> texts = {
+      "",
+      "\n",
+      "plain\n",
+      "no newline at the end",
+      "\n\n\nblank lines\n\n",
+      "it's \"quoted\" `id` $(id) ${HOME} \\n \\ %s %% !! ; & | > < * ? [ ] { } ~ #\n",
+      "'\n''\n'''\n'\\''\n",
+      "-n -e leading dash\n",
+      "dos\r\nline ends\r\n",
+      "tab\tand trailing blanks   \n",
+      "päckchen 漢字 🚀\n",
+      "EOF\n.\npodwright-end\n__END__\ncontent\n[section]\n",
+      std::string("nul\0byte", 8),
+      "\xff\xfe not UTF-8 \x80\n",
+      "\x1b[31mescape\x07\n",
+      std::string(300 * 1024, 'x') + "\n",
+      [] {
+        std::string all;
+        for (int i = 0; i < 256 * 16; ++i) all += static_cast<char>(i % 256);
+        return all;
+      }(),
+  };
+  return texts;
+}
+
+}  // namespace
+
+TEST_CASE("resources live: a file with any content") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "it's a \"file\" $(id)";
+    for (const auto& text : hostile_texts()) {
+      CAPTURE(text.substr(0, 60));
+      const auto wanted = make("file", {{"path", path}, {"content", text}, {"mode", std::string("0640")},
+                                        {"owner", me()}, {"group", my_group()}});
+      converge(shell, wanted);
+      CHECK(content_of(path) == text);
+      CHECK(mode_of(path) == 0640U);
+      CHECK(entries_of(dir.path()) == 1);  // no temporary file is left
+    }
+    const auto gone = make("file", {{"path", path}, {"state", std::string("absent")}});
+    CHECK(converge(shell, gone).action == "remove");
+    CHECK(entries_of(dir.path()) == 0);
+  }
+}
+
+TEST_CASE("resources live: a file's mode alone, a link in its place, missing folders") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "deep/er/file";
+    const auto wanted = [&](const std::string& mode, bool parents) {
+      return make("file", {{"path", path}, {"content", std::string("x\n")}, {"mode", mode},
+                           {"owner", me()}, {"group", my_group()}, {"parents", parents}});
+    };
+    const auto steps = plan_now(shell, wanted("0644", false));
+    const auto refused = run_sh(shell, steps.at(0).script);
+    CHECK(refused.exit_status != 0);
+    CHECK(refused.err.find("there is no folder") != std::string::npos);
+
+    converge(shell, wanted("0644", true));
+    const auto change = converge(shell, wanted("4755", false));
+    CHECK(change.action == "set");
+    CHECK(mode_of(path) == 04755U);
+
+    std::filesystem::remove(path);
+    std::filesystem::create_symlink(dir / "target", path);
+    REQUIRE(write_file(dir / "target", "untouched\n"));
+    converge(shell, wanted("0600", false));
+    CHECK(content_of(dir / "target") == "untouched\n");
+    CHECK(mode_of(path) == 0600U);
+  }
+}
+
+TEST_CASE("resources live: a file that does not pass its check is not put in place") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "sudoers";
+    const auto wanted = [&](const std::string& content, const std::string& check) {
+      return make("file", {{"path", path}, {"content", content}, {"validate", check}, {"owner", me()},
+                           {"group", my_group()}});
+    };
+    converge(shell, wanted("good\n", "grep -q '^good$' {}"));
+    for (const auto* check : {"grep -q '^good$' {}", "syntax ( error", "exit 3"}) {
+      const auto steps = plan_now(shell, wanted("bad\n", check));
+      const auto run = run_sh(shell, steps.at(0).script);
+      CHECK(run.exit_status == 1);
+      CHECK(run.err.find("was not put in place") != std::string::npos);
+      CHECK(content_of(path) == "good\n");
+      CHECK(entries_of(dir.path()) == 1);
+    }
+  }
+}
+
+TEST_CASE("resources live: folders and links") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto folder = dir / "a b/c'd";
+    const auto wanted = [&](const std::string& mode) {
+      return make("directory", {{"path", folder}, {"mode", mode}, {"owner", me()}, {"group", my_group()}});
+    };
+    converge(shell, wanted("2775"));
+    CHECK(mode_of(folder) == 02775U);
+    converge(shell, wanted("0755"));  // the set-id bit goes too
+    CHECK(mode_of(folder) == 0755U);
+
+    const auto link = dir / "-link '1'";
+    for (const std::string target : {"/nowhere/at all", folder.c_str(), "../$(id)", "-x"}) {
+      converge(shell, make("symlink", {{"path", link}, {"target", target}}));
+      CHECK(std::filesystem::read_symlink(link).string() == target);
+    }
+    converge(shell, make("symlink", {{"path", link}, {"state", std::string("absent")}}));
+    CHECK(std::filesystem::is_directory(folder));
+    converge(shell, make("directory", {{"path", folder}, {"state", std::string("absent")}}));
+    CHECK_FALSE(std::filesystem::exists(folder));
+
+    REQUIRE(write_file(folder + "/precious", "x"));
+    const auto steps = plan_now(shell, make("directory", {{"path", folder}, {"state", std::string("absent")}}));
+    CHECK(run_sh(shell, steps.at(0).script).exit_status != 0);
+    CHECK(content_of(folder + "/precious") == "x");
+  }
+}
+
+TEST_CASE("resources live: a block of hosts") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "hosts";
+    REQUIRE(write_file(path, "127.0.0.1 localhost\n127.0.1.1 cu01.lab cu01 # Debian's\n\n10.0.0.9 it's $(id)"));
+    const auto wanted = [&](const std::string& name, const std::string& content) {
+      return make("hosts", {{"name", name}, {"path", path}, {"content", content}});
+    };
+    const auto step = converge(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.2 cu01\n"));
+    const std::string outside =
+        "127.0.0.1 localhost\n# podwright: 127.0.1.1 cu01.lab cu01 # Debian's\n127.0.1.1\tcu01.lab\n\n"
+        "10.0.0.9 it's $(id)\n";
+    const std::string block =
+        "# podwright begin cluster\n10.0.0.1 head\n10.0.0.2 cu01\n# podwright end cluster\n";
+    CHECK(content_of(path) == outside + block);
+    CHECK(step.diff.find("+10.0.0.2 cu01") != std::string::npos);
+
+    // Two blocks planned from the same reading do not undo each other.
+    const auto one = plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu02\n"));
+    const auto two = plan_now(shell, wanted("fabric", "10.1.0.1 head-ib\n"));
+    CHECK(run_sh(shell, one.at(0).script).exit_status == 0);
+    CHECK(run_sh(shell, two.at(0).script).exit_status == 0);
+    CHECK(plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu02\n")).empty());
+    CHECK(plan_now(shell, wanted("fabric", "10.1.0.1 head-ib")).empty());
+
+    for (const auto* name : {"cluster", "fabric"}) {
+      converge(shell, make("hosts", {{"name", std::string(name)}, {"path", path},
+                                     {"state", std::string("absent")}}));
+    }
+    CHECK(content_of(path) == outside);
+  }
+}
+
+TEST_CASE("resources live: a secret") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "munge.key";
+    const std::string bytes("\x00\xff'\n$(id)", 9);
+    const auto wanted = [&](const std::string& mode) {
+      return make("secret", {{"path", path}, {"name", std::string("munge key")}, {"mode", mode},
+                             {"owner", me()}, {"group", my_group()}, {"sha256", sha256_hex(bytes)}});
+    };
+    const auto bring = sh::assign("pw_secret_munge_20key", base64_encode(bytes));
+    const auto step = converge(shell, wanted("0400"), bring);
+    CHECK(content_of(path) == bytes);
+    CHECK(mode_of(path) == 0400U);
+    CHECK(step.secrets == std::map<std::string, std::string>{{"pw_secret_munge_20key", "munge key"}});
+    CHECK(step.script.find(base64_encode(bytes)) == std::string::npos);
+    converge(shell, wanted("0440"));
+
+    // A secret that did not arrive must not become an empty key.
+    REQUIRE(std::filesystem::remove(path));
+    const auto lost = run_sh(shell, plan_now(shell, wanted("0400")).at(0).script);
+    CHECK(lost.exit_status == 1);
+    CHECK(lost.err.find("did not arrive") != std::string::npos);
+    CHECK(entries_of(dir.path()) == 0);
+  }
+}
+
+TEST_CASE("resources live: a command") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto sign = dir / "it's done";
+    converge(shell, make("command", {{"name", std::string("x")}, {"cwd", dir.path().string()},
+                                     {"run", std::string("touch \"it's done\"")}, {"creates", sign}}));
+    const auto look = "[ \"$(cat 'it'\\''s done')\" = x ]";
+    converge(shell, make("command", {{"name", std::string("y")}, {"cwd", dir.path().string()},
+                                     {"run", std::string("printf x >\"it's done\"; exit 0")},
+                                     {"unless", std::string(look)}}));
+    for (const auto* broken : {"exit 7", "syntax ( error", "false"}) {
+      const auto steps = plan_now(shell, make("command", {{"name", std::string("z")},
+                                                          {"run", std::string(broken)},
+                                                          {"creates", dir / "never"}}));
+      CHECK(run_sh(shell, steps.at(0).script + "\n").exit_status != 0);
+    }
+  }
+}
+
+}  // namespace podwright::test
