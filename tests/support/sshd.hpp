@@ -123,7 +123,9 @@ class Sshd {
                                   "\nStrictModes no\nPidFile none\nUsePAM no\nUseDNS no\nPrintMotd no\n"
                                   "PrintLastLog no\nPermitRootLogin yes\nPasswordAuthentication no\n"
                                   "KbdInteractiveAuthentication no\nMaxStartups 1000:30:2000\n"
-                                  "MaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n");
+                                  "MaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
+                                  // No start-up files of whoever runs the tests.
+                                  "SetEnv HOME=" + dir_.path() + "\n");
     start();
   }
   ~Sshd() { stop(); }
