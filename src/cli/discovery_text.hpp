@@ -1,0 +1,16 @@
+/// What discover found, for people and for programs.
+#pragma once
+
+#include "base/json.hpp"
+#include "cli/style.hpp"
+#include "engine/discover.hpp"
+
+namespace podwright::cli {
+
+Json discovery_document(const Discovery& discovery);
+std::string discovery_text(const Discovery& discovery, const Style& style, std::size_t width);
+
+/// Machines that were meant and cannot be used. `targets` as on the command line; empty: all nodes.
+std::vector<std::string> discovery_failures(const Discovery& discovery, const std::vector<std::string>& targets);
+
+}  // namespace podwright::cli

@@ -1,0 +1,24 @@
+/// How the phases end, shared by their own verbs and by up: each saves its document in the run's
+/// folder, words it, and decides the exit code.
+#pragma once
+
+#include "cli/app.hpp"
+#include "model/check.hpp"
+#include "model/fabric.hpp"
+#include "model/plan.hpp"
+#include "model/report.hpp"
+
+namespace podwright::cli {
+
+/// Shows the plan to whoever can be asked, and asks.
+Status confirm_plan(App& app, const Plan& plan);
+
+Outcome apply_outcome(App& app, const Applied& applied);
+Outcome fabric_outcome(App& app, const FabricReport& report);
+Outcome check_outcome(App& app, const CheckReport& report);
+Outcome handoff_outcome(App& app, const HandoffReport& report);
+
+/// The verdict over pairs and collectives.
+bool passed(const FabricReport& report);
+
+}  // namespace podwright::cli

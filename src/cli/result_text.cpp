@@ -1,0 +1,182 @@
+#include "cli/result_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "base/text.hpp"
+#include "cli/fold.hpp"
+#include "config/nodeset.hpp"
+
+namespace podwright::cli {
+
+namespace {
+
+std::string percent(double part, double whole) {
+  return whole > 0 ? fmt::format("{:.0f} %", 100 * part / whole) : std::string("-");
+}
+
+/// Smallest, middle and largest of what was measured.
+std::string spread(std::vector<double> values) {
+  if (values.empty()) return "nothing could be measured";
+  std::ranges::sort(values);
+  return fmt::format("{:.1f} least, {:.1f} median, {:.1f} most Gbit/s", values.front(), values[values.size() / 2],
+                     values.back());
+}
+
+std::string node_fault(const NodeFault& fault) {
+  std::string text = fault.cause == "failed"
+                         ? "could not be measured"
+                         : fmt::format("{:.1f} Gbit/s {}", fault.gbps, fault.direction == "both" ? "both ways" : fault.direction + " only");
+  text += fmt::format(", rail {}, confidence {:.0f} %", fault.rail, fault.confidence * 100);
+  if (!fault.evidence.empty()) text += "; " + fault.evidence;
+  return text;
+}
+
+}  // namespace
+
+std::string fabric_text(const FabricReport& report, const Style& style, std::size_t width) {
+  const auto& verdict = report.verdict;
+  const bool collectives_pass = std::ranges::all_of(
+      report.collectives, [](const CollectiveResult& c) { return c.status == Verdict::pass; });
+  const bool pass = verdict.pass && collectives_pass;
+  std::string text = pass ? style.good("PASS") : style.bad("FAIL");
+  text += verdict.summary.empty() ? "\n" : "  " + clean_output(verdict.summary) + "\n";
+
+  if (!verdict.nodes.empty()) {
+    Table table({"node at fault", "what"});
+    for (const auto& fault : verdict.nodes) table.add({fault.name, clean_output(node_fault(fault))});
+    text += "\n" + table.text(width, 0, style);
+  }
+  if (!verdict.links.empty()) {
+    Table table({"link at fault", "what"});
+    for (const auto& link : verdict.links) {
+      table.add({link.a + " - " + link.b,
+                 clean_output(fmt::format("{:.1f} Gbit/s, confidence {:.0f} %{}{}", link.gbps, link.confidence * 100,
+                                          link.evidence.empty() ? "" : "; ", link.evidence))});
+    }
+    text += "\n" + table.text(width, 0, style);
+  }
+  for (const auto& set : verdict.ambiguous) {
+    text += fmt::format("\nambiguous: at least one of {} is at fault; more partners would tell\n",
+                        fold_names(set));
+  }
+
+  std::map<Verdict, std::vector<const JudgedPair*>> by_status;
+  std::vector<double> measured;
+  for (const auto& pair : report.pairs) {
+    by_status[pair.status].push_back(&pair);
+    if (pair.result.error.empty()) measured.push_back(pair.gbps);
+  }
+  text += fmt::format("\n{} in {}: {} pass, {} slow, {} failed\n", count_of(report.pairs.size(), "pair"),
+                      count_of(static_cast<std::size_t>(std::max(report.rounds, 0)), "round"),
+                      by_status[Verdict::pass].size(), by_status[Verdict::slow].size(),
+                      by_status[Verdict::failed].size());
+  if (!measured.empty()) text += spread(measured) + "\n";
+
+  constexpr std::size_t kMostPairs = 20;
+  Table table({">round", "pair", ">rail", ">Gbit/s", ">of floor", "what"});
+  std::size_t shown = 0;
+  std::size_t hidden = 0;
+  for (const auto status : {Verdict::failed, Verdict::slow}) {
+    for (const auto* pair : by_status[status]) {
+      if (shown == kMostPairs) {
+        ++hidden;
+        continue;
+      }
+      ++shown;
+      const bool failed = status == Verdict::failed;
+      table.add({std::to_string(pair->result.round), pair->result.pair.a + " " + pair->result.pair.b,
+                 std::to_string(pair->result.pair.rail), failed ? "-" : fmt::format("{:.1f}", pair->gbps),
+                 failed ? "-" : percent(pair->gbps, pair->expected_gbps),
+                 failed ? clean_output(pair->result.error) : "slow"});
+    }
+  }
+  if (!table.empty()) text += "\n" + table.text(width, 0, style);
+  if (hidden > 0) text += fmt::format("and {} more; --output json has all\n", hidden);
+
+  for (const auto& one : report.collectives) {
+    text += fmt::format("\n{} over {}: {:.2f} GB/s bus bandwidth{}  {}{}\n", one.name,
+                        count_of(static_cast<std::size_t>(std::max(one.nodes, 0)), "node"), one.busbw_gbytes_per_s,
+                        one.expected_gbytes_per_s > 0 ? fmt::format(" (at least {:.2f})", one.expected_gbytes_per_s) : "",
+                        to_string(one.status), one.error.empty() ? "" : ": " + clean_output(one.error));
+  }
+  return text;
+}
+
+std::string checks_summary(const CheckReport& report) {
+  std::map<CheckStatus, std::size_t> counts;
+  std::size_t unchecked = 0;
+  for (const auto& [node, one] : report.nodes) {
+    if (!one.error.empty()) ++unchecked;
+    for (const auto& check : one.checks) ++counts[check.status];
+  }
+  std::string text;
+  for (const auto status : {CheckStatus::fail, CheckStatus::error, CheckStatus::warn, CheckStatus::skip, CheckStatus::pass}) {
+    if (counts[status] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", counts[status], to_string(status));
+  }
+  if (text.empty()) text = "nothing was checked";
+  text += " on " + count_of(report.nodes.size(), "node");
+  if (unchecked > 0) text += fmt::format("; {} could not be checked", count_of(unchecked, "node"));
+  return text;
+}
+
+std::string checks_text(const CheckReport& report, bool all, const Style& style, std::size_t width) {
+  using Finding = std::tuple<std::string, std::string, std::string, std::string>;
+  std::map<CheckStatus, std::map<Finding, std::vector<NodeId>>> found;
+  std::map<NodeId, Error> unchecked;
+  for (const auto& [node, one] : report.nodes) {
+    if (!one.error.empty()) unchecked[node] = Error{.what = one.error};
+    for (const auto& check : one.checks) {
+      found[check.status][{check.id, check.observed, check.expected, check.remedy}].push_back(node);
+    }
+  }
+  std::string text;
+  struct Shown {
+    CheckStatus status;
+    std::string title;
+    std::string (Style::*paint)(std::string_view) const;
+  };
+  const std::array order = {Shown{CheckStatus::fail, "FAIL", &Style::bad}, Shown{CheckStatus::error, "ERROR", &Style::bad},
+                            Shown{CheckStatus::warn, "WARN", &Style::warn}, Shown{CheckStatus::skip, "skip", &Style::dim},
+                            Shown{CheckStatus::pass, "pass", &Style::good}};
+  for (const auto& [status, title, paint] : order) {
+    const bool good = status == CheckStatus::skip || status == CheckStatus::pass;
+    if (good && !all) continue;
+    for (const auto& [finding, nodes] : found[status]) {
+      const auto& [id, observed, expected, remedy] = finding;
+      text += fmt::format("{} {}  {}\n", (style.*paint)(fmt::format("{:<5}", title)), style.bold(id), who(nodes));
+      if (!observed.empty()) text += paragraph("observed: " + clean_output(observed), width, 6);
+      if (!expected.empty() && !good) text += paragraph("expected: " + clean_output(expected), width, 6);
+      if (!remedy.empty() && !good) text += paragraph("remedy:   " + clean_output(remedy), width, 6);
+    }
+  }
+  if (!unchecked.empty()) text += style.bad("not checked") + "\n" + indented(folded_errors(unchecked, width - 2), 2);
+  text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", report.pass() ? style.good("PASS") : style.bad("FAIL"),
+                      checks_summary(report));
+  return text;
+}
+
+std::string handoff_text(const HandoffReport& report, const Style& style, std::size_t width) {
+  std::string text;
+  Table table({"target", "status", "files"});
+  for (const auto& target : report.targets) {
+    table.add({target.name, target.status,
+               target.error.empty() ? join(target.files, " ") : clean_output(target.error)});
+  }
+  if (!table.empty()) text += table.text(width, 0, style);
+  for (const auto& proof : report.proofs) {
+    text += fmt::format("\n{}  {}\n", proof.pass ? style.good("PROVEN") : style.bad("FAILED"), style.bold(proof.name));
+    text += paragraph(clean_output(proof.summary), width, 6);
+    if (!proof.command.empty()) text += paragraph("$ " + clean_output(proof.command), width, 6);
+    if (!proof.pass && !proof.output.empty()) text += indented(clean_output(proof.output), 8);
+  }
+  text += fmt::format("\n{}\n", report.pass() ? style.good("PASS: the cluster is handed over")
+                                              : style.bad("FAIL: the cluster is not handed over"));
+  return text;
+}
+
+}  // namespace podwright::cli

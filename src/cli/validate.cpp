@@ -1,0 +1,137 @@
+#include "engine/validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/text.hpp"
+#include "cli/app.hpp"
+#include "cli/commands.hpp"
+#include "cli/facts_text.hpp"
+#include "cli/fold.hpp"
+#include "cli/outcomes.hpp"
+#include "cli/result_text.hpp"
+#include "config/json.hpp"
+#include "engine/gather.hpp"
+
+namespace podwright::cli {
+
+namespace {
+
+/// A round of a site's own tool may measure hundreds of pairs one after another.
+constexpr Millis kProbeDeadline{600000};
+
+struct Options {
+  bool quick = false;
+  bool full = false;
+  std::string probe_command;
+  std::string seed;
+  std::string seconds;
+};
+
+Result<ValidateOptions> engine_options(const Options& options) {
+  if (options.quick && options.full) return fail(Fault::usage, "--quick and --full exclude each other");
+  ValidateOptions wanted{.full = options.full};
+  if (!options.seed.empty()) {
+    const auto seed = to_int(options.seed);
+    if (!seed || *seed < 0) return fail(Fault::usage, fmt::format("--seed cannot be \"{}\"", options.seed), "it is a number");
+    wanted.seed = static_cast<std::uint64_t>(*seed);
+  }
+  if (!options.seconds.empty()) {
+    const auto seconds = to_double(options.seconds);
+    if (!seconds || *seconds <= 0 || *seconds > 3600) {
+      return fail(Fault::usage, fmt::format("--seconds cannot be \"{}\"", options.seconds), "it is a number of seconds");
+    }
+    wanted.seconds = *seconds;
+  }
+  return wanted;
+}
+
+Result<Outcome> run_validate(App& app, const Options& options) {
+  const auto wanted = engine_options(options);
+  if (!wanted) return fail(wanted.error());
+  const auto profile = app.profile();
+  if (!profile) return fail(profile.error());
+  const auto opened = app.open(App::Access::reads);
+  if (!opened) return fail(opened.error());
+  auto& site = **opened;
+
+  if (!options.probe_command.empty()) {
+    const auto endpoints = fabric_endpoints(site.inventory, site.nodes, {});
+    const auto measure = measure_with_command(options.probe_command, app.globals().timeout.value_or(kProbeDeadline), site.stop);
+    const auto report = validate(site.events, site.stop, **profile, endpoints, measure, *wanted);
+    if (!report) return fail(report.error());
+    return fabric_outcome(app, *report);
+  }
+
+  const auto gathered = sort_out(gather_facts(site));
+  app.save("facts.json", facts_document(gathered));
+  std::vector<NodeId> reached;
+  for (const auto& node : site.nodes) {
+    if (gathered.facts.contains(node)) reached.push_back(node);
+  }
+  app.keep_only(reached);
+  auto endpoints = fabric_endpoints(site.inventory, site.nodes, gathered.facts);
+  const auto measure = measure_with_catalog(site, **profile, endpoints, *wanted);
+  if (!measure) return fail(measure.error());
+  const auto report = validate(site.events, site.stop, **profile, endpoints, *measure, *wanted);
+  if (!report) return fail(report.error());
+  auto outcome = fabric_outcome(app, *report);
+  if (!gathered.failed.empty()) {
+    outcome.text += "\nnot measured\n" + indented(folded_errors(gathered.failed, app.width() - 2), 2);
+    outcome.problems.push_back(fmt::format("{} could not be reached and was not measured",
+                                           count_of(gathered.failed.size(), "node")));
+    if (outcome.exit_code == kOk) outcome.exit_code = kNodesFailed;
+    if (outcome.next.empty()) outcome.next = next_command(app, "doctor -n " + gathered.failed.begin()->first);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+bool passed(const FabricReport& report) {
+  return report.verdict.pass && std::ranges::all_of(report.collectives, [](const CollectiveResult& one) {
+           return one.status == Verdict::pass;
+         });
+}
+
+Outcome fabric_outcome(App& app, const FabricReport& report) {
+  Outcome outcome{.document = to_json(report)};
+  app.save("fabric.json", outcome.document);
+  outcome.text = fabric_text(report, app.style(), app.width());
+  if (passed(report)) return outcome;
+  outcome.exit_code = kNotPassed;
+  outcome.problems.push_back(report.verdict.summary.empty() ? "the interconnect did not pass"
+                                                            : "the interconnect did not pass: " + report.verdict.summary);
+  outcome.next = next_command(app, "validate, once that is mended");
+  return outcome;
+}
+
+Command validate_command() {
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "validate",
+      .group = "Prove",
+      .summary = "measure the interconnect and name the node or link at fault",
+      .details =
+          "Measures pairs of nodes in a few rounds, in which no port is used twice, compares them with what "
+          "the hardware should do, measures suspects again with healthy partners, and names the node, rail, "
+          "direction or link at fault, or says that it is ambiguous. A pair that could not be measured is "
+          "not called slow.\n\n"
+          "--probe-command replaces the measuring, not the judging: for every round the command is run "
+          "once with {\"round\":1,\"pairs\":[{\"a\",\"b\",\"rail\"}]} on stdin and prints "
+          "{\"results\":[{\"a\",\"b\",\"rail\",\"gbps_ab\",\"gbps_ba\"}]}; no node is contacted.",
+      .options = {flag("--quick", "few rounds, enough to find who is at fault (the default)", options->quick),
+                  flag("--full", "every pair", options->full),
+                  text_option("--probe-command", "CMD", "the site's own tool", options->probe_command),
+                  text_option("--seconds", "S", "length of a measurement, in place of the profile's", options->seconds),
+                  text_option("--seed", "N", "of the random pairings, to repeat a run", options->seed)},
+      .examples = {{"podwright validate", "the quick schedule"},
+                   {"podwright validate --full -n @label:leaf=l1", "every pair below one switch"},
+                   {"podwright validate --probe-command ./my-tool --output json", "judge what another tool measures"}},
+      .exits = {kNodesFailed, kNotPassed},
+      .run = [options](App& app) { return run_validate(app, *options); }};
+}
+
+}  // namespace podwright::cli
