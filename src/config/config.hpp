@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -20,6 +21,9 @@ Result<Value> parse_toml(std::string_view text, const std::string& name);
 /// cluster.toml: ranges expanded, [ssh] merged into each node, paths resolved against its folder.
 /// Refuses unknown keys (with the nearest known one), two nodes of one name, two of one address.
 Result<Inventory> load_inventory(const std::filesystem::path& file);
+
+/// The same from a text: `file` need not exist, it names the place and the folder.
+Result<Inventory> parse_inventory(std::string_view text, const std::filesystem::path& file);
 
 /// The fields of a resource kind, as the loader needs to check them. The catalog knows the kinds;
 /// config may not know the catalog, so the caller passes what it needs.

@@ -356,7 +356,11 @@ Result<Inventory> load_inventory(const fs::path& file) {
     error.fault = Fault::usage;
     return fail(std::move(error));
   }
-  const auto document = parse_toml(*text, file.string());
+  return parse_inventory(*text, file);
+}
+
+Result<Inventory> parse_inventory(std::string_view text, const fs::path& file) {
+  const auto document = parse_toml(text, file.string());
   if (!document) return fail(document.error());
 
   Inventory inventory;

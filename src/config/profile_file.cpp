@@ -91,7 +91,7 @@ class FileReader {
       complaints_.add({.file = found_.where}, document.error());
       return std::move(file_);
     }
-    TableReader top(*document, found_.where, complaints_);
+    TableReader top(*document, "this file", complaints_);
     read_head(top);
     if (const auto* vars = top.table("vars")) file_.vars = *vars;
     read_resources(top);
