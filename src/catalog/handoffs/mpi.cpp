@@ -14,6 +14,8 @@ namespace {
 
 using namespace handoffs;
 
+constexpr int run_seconds = 180;
+
 // The ring is what NCCL uses, and what makes the bus bandwidth comparable with the wire; Open MPI's
 // own choice for few nodes moves more data than it must.
 constexpr std::string_view preparation = R"sh(
@@ -32,7 +34,7 @@ as_user() {
 // The program is on the head only: sbcast carries it to the nodes of the job.
 constexpr std::string_view through_slurm = R"sh(
 begin srun
-as_user timeout -k 5 180 salloc --quiet --immediate=60 --time=5 --job-name=podwright-proof \
+as_user timeout -k 5 "$run_seconds" salloc --quiet --immediate=60 --time=5 --job-name=podwright-proof \
   --nodes="$count" --ntasks-per-node=1 --nodelist="$list" --mem=512M \
   sh -c 'copy=/tmp/podwright-allreduce-$SLURM_JOB_ID
     sbcast --force "$1" "$copy" && srun --label --mpi=pmix "$copy"
@@ -55,13 +57,13 @@ begin mpirun
     }
   done
   [ -z "${failed-}" ] || exit 1
-  as_user timeout -k 5 120 mpirun --mca plm rsh --mca plm_rsh_agent "ssh $ssh_options" \
+  as_user timeout -k 5 "$run_seconds" mpirun --mca plm rsh --mca plm_rsh_agent "ssh $ssh_options" \
     --hostfile /etc/podwright/mpi-hostfile --host "$list" --map-by ppr:1:node -np "$count" \
     --tag-output "$copy"
 ) </dev/null 2>&1
 end
 for node in $nodes; do
-  as_user timeout -k 5 20 ssh $ssh_options "$node" "rm -f $copy" </dev/null >/dev/null 2>&1
+  as_user timeout -k 5 20 ssh $ssh_options "$node" 'rm -f /tmp/podwright-allreduce-*' </dev/null >/dev/null 2>&1
 done
 )sh";
 
@@ -85,8 +87,9 @@ std::string proof(const HandoffContext& context) {
   // The judge says that there is nothing to prove.
   if (nodes.empty()) return "exit 0\n";
   auto script =
-      fmt::format("list={}\ncount={}\nuser={}\n{}{}", sh::quote(comma_list(nodes)), nodes.size(),
-                  sh::quote(training_user(context)), section_functions(), preparation);
+      fmt::format("list={}\ncount={}\nuser={}\nrun_seconds={}\n{}{}", sh::quote(comma_list(nodes)),
+                  nodes.size(), sh::quote(training_user(context)), run_seconds, section_functions(),
+                  preparation);
   if (has_slurm(context)) script += through_slurm;
   script += through_ssh;
   return script;
@@ -95,6 +98,7 @@ std::string proof(const HandoffContext& context) {
 /// What the program printed, of one run: see templates/mpi/allreduce.c.
 struct Allreduce {
   std::set<std::string> hosts;
+  std::vector<std::string> messages;  ///< what srun, mpirun and MPI said
   bool ended = false;
   bool correct = false;
   std::int64_t ranks = 0;
@@ -107,7 +111,10 @@ Allreduce allreduce_in(const Section& section) {
   for (const std::string_view line : section.lines) {
     // srun puts "0: " before a line, mpirun "[1,0]<stdout>:"
     const auto at = line.find(mark);
-    if (at == std::string_view::npos) continue;
+    if (at == std::string_view::npos) {
+      run.messages.emplace_back(line);
+      continue;
+    }
     const auto parts = words(line.substr(at + mark.size()));
     if (parts.size() == 6 && parts[0] == "rank" && parts[2] == "of" && parts[4] == "on") {
       run.hosts.emplace(parts[5].substr(0, parts[5].find('.')));
@@ -129,7 +136,7 @@ double judge_run(const std::vector<Section>& sections, const std::string& how,
   const auto* section = find_section(sections, how);
   if (section == nullptr || !section->exit_status) {
     reasons.push_back(fmt::format("the allreduce through {} did not come to its end{}", how,
-                                  section == nullptr ? "" : ": " + last_words(*section)));
+                                  section == nullptr ? "" : ": " + complaint(section->lines)));
     return 0;
   }
   const auto run = allreduce_in(*section);
@@ -141,8 +148,9 @@ double judge_run(const std::vector<Section>& sections, const std::string& how,
     const auto who = absent.empty() || absent.size() == nodes.size()
                          ? std::string()
                          : fmt::format(" ({} did not take part)", human_list(absent));
-    reasons.push_back(fmt::format("the allreduce through {} failed with {}{}: {}", how,
-                                  *section->exit_status, who, last_words(*section)));
+    reasons.push_back(fmt::format("the allreduce through {} {}{}: {}", how,
+                                  describe_exit(*section->exit_status, run_seconds), who,
+                                  complaint(run.messages)));
   } else if (!absent.empty()) {
     reasons.push_back(
         fmt::format("{} did not take part in the allreduce through {}", human_list(absent), how));
@@ -188,7 +196,7 @@ ProofResult judge(const Observed& observed, const HandoffContext& context) {
       fmt::format("mpirun --hostfile /etc/podwright/mpi-hostfile --map-by ppr:1:node -np {} {}",
                   nodes.size(), "/opt/podwright/bin/allreduce"),
       observed, reasons,
-      fmt::format("allreduce over {} as {}: all sums right, best bus bandwidth {}",
+      fmt::format("allreduce over {} as {}: all sums right, bus bandwidth {}",
                   count_of(nodes.size(), "compute node"), user.empty() ? "root" : user,
                   join(figures, ", ")));
 }
@@ -199,8 +207,8 @@ const Registered mpi{Handoff{
     .component = "handoff/mpi",
     .proof = proof,
     .judge = judge,
-    // 180 s for the job, 60 s for copies, 120 s for mpirun, and tidying up
-    .deadline = std::chrono::seconds{420},
+    // The two runs, copies to the nodes, and tidying up
+    .deadline = std::chrono::seconds{2 * run_seconds + 120},
 }};
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -14,6 +15,10 @@ constexpr std::string_view begin_mark = "== begin ";
 constexpr std::string_view end_mark = "== end ";
 /// Reasons that fit into a summary; a thousand dead nodes are told by the first ones and a number.
 constexpr std::size_t most_reasons = 8;
+/// Words of lines that tell a failure or its place, as srun, mpirun, scp and MPI write them.
+constexpr std::array<std::string_view, 11> complaining = {
+    "rror:",  " failed",  "annot ", "enied",       "efused", "nable to",
+    "nvalid", "imed out", "o such", "Local host:", "Node:"};
 
 }  // namespace
 
@@ -45,19 +50,30 @@ const Section* find_section(const std::vector<Section>& sections, std::string_vi
   return found == sections.end() ? nullptr : &*found;
 }
 
-std::string last_words(const Section& section, std::size_t most) {
-  std::vector<std::string> said;
-  std::size_t length = 0;
-  for (auto line = section.lines.rbegin(); line != section.lines.rend(); ++line) {
-    const auto text = trim(*line);
-    // Boxes that Open MPI draws around its messages
-    if (text.empty() || text.find_first_not_of('-') == std::string_view::npos) continue;
-    length += text.size() + 3;
-    if (!said.empty() && (length > most || said.size() == 4)) break;
-    said.emplace_back(text.substr(0, most));
+std::string complaint(const std::vector<std::string>& lines) {
+  constexpr std::size_t most_lines = 3;
+  constexpr std::size_t most_bytes = 200;  // of a line
+  std::vector<std::string> complaints;
+  std::vector<std::string> all;
+  for (const auto& line : lines) {
+    const auto text = std::string(trim(line).substr(0, most_bytes));
+    if (text.empty()) continue;
+    all.push_back(text);
+    const auto says = [&](std::string_view word) { return text.find(word) != std::string::npos; };
+    if (complaints.size() < most_lines && std::ranges::any_of(complaining, says) &&
+        std::ranges::find(complaints, text) == complaints.end()) {
+      complaints.push_back(text);
+    }
   }
-  std::ranges::reverse(said);
-  return said.empty() ? "it printed nothing" : join(said, " | ");
+  if (!complaints.empty()) return join(complaints, " | ");
+  if (all.size() > most_lines) all.erase(all.begin(), all.end() - most_lines);
+  return all.empty() ? "it said nothing" : join(all, " | ");
+}
+
+std::string describe_exit(int status, int seconds) {
+  // timeout(1) exits with 124, or is killed itself when the command had to be killed.
+  if (status == 124 || status == 137) return fmt::format("was stopped after {} s", seconds);
+  return fmt::format("failed with {}", status);
 }
 
 std::vector<const Node*> compute_nodes(const HandoffContext& context) {

@@ -23,9 +23,11 @@ struct Section {
 std::vector<Section> sections_of(std::string_view output);
 const Section* find_section(const std::vector<Section>& sections, std::string_view name);
 
-/// What a section that went wrong says about the reason: its last lines that are not blank, on one
-/// line, at most `most` bytes.
-std::string last_words(const Section& section, std::size_t most = 300);
+/// What a tool says about its failure, on one line: its first lines that complain (what comes after
+/// is mostly their consequence), else its last ones.
+std::string complaint(const std::vector<std::string>& lines);
+/// "failed with 1", "was stopped after 180 s" for the status that timeout(1) gives.
+std::string describe_exit(int status, int seconds);
 
 /// The compute nodes that are handed over: of the inventory, and with facts.
 std::vector<const Node*> compute_nodes(const HandoffContext& context);
