@@ -148,9 +148,11 @@ double judge_run(const std::vector<Section>& sections, const std::string& how,
     const auto who = absent.empty() || absent.size() == nodes.size()
                          ? std::string()
                          : fmt::format(" ({} did not take part)", human_list(absent));
-    reasons.push_back(fmt::format("the allreduce through {} {}{}: {}", how,
-                                  describe_exit(*section->exit_status, run_seconds), who,
-                                  complaint(run.messages)));
+    const auto what = *section->exit_status == 0
+                          ? "told no result"
+                          : describe_exit(*section->exit_status, run_seconds);
+    reasons.push_back(
+        fmt::format("the allreduce through {} {}{}: {}", how, what, who, complaint(run.messages)));
   } else if (!absent.empty()) {
     reasons.push_back(
         fmt::format("{} did not take part in the allreduce through {}", human_list(absent), how));
@@ -165,7 +167,7 @@ double judge_run(const std::vector<Section>& sections, const std::string& how,
   }
   // A single node has nobody to send to: its bus bandwidth is 0 by definition.
   const double floor = floor_of(context.profile);
-  if (nodes.size() > 1 && (run.busbw <= 0 || run.busbw < floor)) {
+  if (nodes.size() > 1 && !(run.busbw > 0 && run.busbw >= floor)) {
     reasons.push_back(
         fmt::format("the allreduce through {} reached {:.3f} GB/s bus bandwidth; the profile "
                     "wants {:.3f}",
