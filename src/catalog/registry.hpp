@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.hpp"
 #include "base/result.hpp"
 #include "model/check.hpp"
 #include "model/facts.hpp"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
 #include "config/json.hpp"
@@ -29,8 +30,8 @@ std::string last_lines(const std::string& output, std::size_t most) {
 /// Judges one node's stage from its frames.
 class NodeStage {
  public:
-  NodeStage(const Planned& planned, NodeId node, StageScript script)
-      : planned_(planned), node_(std::move(node)), script_(std::move(script)) {}
+  NodeStage(const Planned& planned, NodeId node, StageScript script, const SecretStore& secrets)
+      : planned_(planned), node_(std::move(node)), script_(std::move(script)), secrets_(secrets) {}
 
   [[nodiscard]] const StageScript& script() const { return script_; }
 
@@ -89,11 +90,17 @@ class NodeStage {
   /// What the probe still finds wanting after the step.
   [[nodiscard]] std::optional<std::string> what_is_left(const Step& step, const Observed& probe) const {
     const auto& resources = planned_.wanted.at(node_).resources;
-    const auto wanted = std::ranges::find(resources, step.id, &Wanted::id);
-    const auto* kind = find_in_catalog<ResourceKind>(wanted->kind);
+    auto wanted = *std::ranges::find(resources, step.id, &Wanted::id);
+    // What was generated for this very step was not known when it was planned.
+    if (wanted.kind == "secret") {
+      const auto digest = secrets_.digest(wanted);
+      if (!digest) return digest.error().what;
+      if (*digest) set_value(wanted.fields, "sha256", Value({**digest}, wanted.pos));
+    }
+    const auto* kind = find_in_catalog<ResourceKind>(wanted.kind);
     static const std::set<std::string> nothing;
     if (probe.timed_out) return "its probe had no answer";
-    const auto left = kind->plan(*wanted, probe, {planned_.facts.at(node_), nothing});
+    const auto left = kind->plan(wanted, probe, {planned_.facts.at(node_), nothing});
     if (!left) return left.error().what;
     if (left->empty()) return std::nullopt;
     return left->front().why;
@@ -102,6 +109,7 @@ class NodeStage {
   const Planned& planned_;
   NodeId node_;
   StageScript script_;
+  const SecretStore& secrets_;
   Observed ran_;
   std::size_t ran_together_ = 0;
 };
@@ -189,7 +197,7 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
         continue;
       }
       jobs.push_back({name, script->script});
-      stages.emplace(name, NodeStage(planned, name, std::move(*script)));
+      stages.emplace(name, NodeStage(planned, name, std::move(*script), secrets));
     }
     if (jobs.empty()) continue;
 

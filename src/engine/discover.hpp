@@ -8,13 +8,14 @@
 #include "engine/gather.hpp"
 #include "engine/site.hpp"
 #include "model/facts.hpp"
+#include "transport/credentials.hpp"
 
 namespace podwright {
 
 struct FoundNode {
   std::string name;      ///< of cluster.toml where it is known there, else its hostname made unique
   std::string address;
-  std::string status;    ///< ok | refused | unreachable | no-ssh | auth | failed
+  std::string status;    ///< ok | refused | unreachable | no-ssh | auth | failed | duplicate
   std::string reason{};  ///< why it is not ok, with the remedy
   std::string host_key{};  ///< "SHA256:…"
   std::string hardware_class{};
@@ -35,9 +36,10 @@ struct DiscoverOptions {
   bool accept_changed_keys = false;  ///< the machines were reinstalled
 };
 
-/// Logs in with `ssh` (the defaults of cluster.toml, or of the command line). Host keys seen for the
-/// first time are pinned in `ssh.known_hosts`.
+/// Scans, logs in with the settings of [ssh] (a known node's own ones), reads facts. Host keys seen
+/// for the first time are pinned in `ssh.known_hosts`; nothing else is written. The first new node
+/// becomes the head where the cluster has none yet, all others are compute nodes.
 Result<Discovery> discover(const Inventory& inventory, const DiscoverOptions& options,
-                           events::Bus& events, std::stop_token stop);
+                           const AskPassword& ask, events::Bus& events, std::stop_token stop);
 
 }  // namespace podwright

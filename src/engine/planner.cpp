@@ -1,4 +1,5 @@
 #include "engine/planner.hpp"
+#include "base/json.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +7,6 @@
 #include <set>
 
 #include "base/clock.hpp"
-#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
 #include "config/json.hpp"
@@ -183,14 +183,6 @@ void note_barriers(std::map<NodeId, Track>& tracks, const std::vector<const Node
   }
 }
 
-std::string digest_text(const Step& step) {
-  std::string text = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f", step.id, step.action,
-                                 step.why, step.diff, step.script, step.batch,
-                                 join(step.batch_words, "\x1e"), step.stage);
-  for (const auto& [variable, secret] : step.secrets) text += variable + "\x1e" + secret + "\x1e";
-  return text;
-}
-
 std::map<NodeId, std::string> pinned_keys(const Inventory& inventory) {
   std::map<NodeId, std::string> keys;
   std::map<std::string, HostKeyStore> stores;
@@ -253,6 +245,7 @@ std::map<NodeId, Result<ObservedNode>> observe(Site& site, const std::map<NodeId
   std::map<NodeId, ObservedNode> known;
   for (const auto& [node, resources] : wanted) {
     FramedScript script("state of " + node);
+    known[node];
     for (const auto& one : resources.resources) {
       const auto* kind = find_in_catalog<ResourceKind>(one.kind);
       const auto& node_facts = facts.at(node);
@@ -368,15 +361,6 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
   }
   plan.digest = plan_digest(plan);
   return plan;
-}
-
-std::string plan_digest(const Plan& plan) {
-  std::string text = plan.cluster + "\x1f" + plan.profile + "\x1f";
-  for (const auto& [name, node] : plan.nodes) {
-    text += name + "\x1d";
-    for (const auto& step : node.steps) text += digest_text(step);
-  }
-  return sha256_hex(text);
 }
 
 std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId, Facts>& facts) {

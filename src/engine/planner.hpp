@@ -42,9 +42,6 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
                        const std::map<NodeId, Facts>& facts,
                        const std::map<NodeId, Error>& failed);
 
-/// SHA-256 over everything of a plan but its date.
-std::string plan_digest(const Plan& plan);
-
 /// Everything that planning learnt; apply needs it to prove its steps.
 struct Planned {
   Plan plan;

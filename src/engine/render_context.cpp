@@ -1,4 +1,5 @@
 #include "engine/render_context.hpp"
+#include "base/json.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "base/json.hpp"
+#include "base/json_fwd.hpp"
 #include "model/facts.hpp"
 #include "model/node.hpp"
 #include "model/profile.hpp"

@@ -1,4 +1,5 @@
 #include "engine/run_folder.hpp"
+#include "base/json.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
 #include "events/event_json.hpp"
+#include "base/json.hpp"
 
 #include "base/clock.hpp"
 #include "base/text.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "render/lookup.hpp"
 #include "render/render.hpp"
@@ -48,8 +49,9 @@ std::weak_ordering compare_texts(std::string_view a, std::string_view b) {
   return a.size() <=> b.size();
 }
 
-/// Parses and evaluates in one pass. A side that `and` or `or` has decided already is parsed but not
-/// evaluated; of its names only the first part is looked up, so that a slip is found on every node.
+/// Parses and evaluates in one pass. A side that `and` or `or` has decided already is parsed but
+/// not evaluated; of its names only the first part is looked up, so that a slip is found on every
+/// node.
 class Evaluator {
  public:
   Evaluator(std::string_view text, const Json* context) : text_(text), context_(context) {}
@@ -232,17 +234,19 @@ class Evaluator {
            (a.is_boolean() && b.is_boolean());
   }
 
-  static bool compare(const Json& left, std::string_view operation, const Json& right, std::size_t column) {
+  static bool compare(const Json& left, std::string_view operation, const Json& right,
+                      std::size_t column) {
     if (!same_kind(left, right)) {
-      throw Problem{column, fmt::format("{} cannot be compared with {}", kind_of(left), kind_of(right))};
+      throw Problem{column,
+                    fmt::format("{} cannot be compared with {}", kind_of(left), kind_of(right))};
     }
     if (operation == "==") return left == right;
     if (operation == "!=") return left != right;
     if (left.is_boolean()) throw Problem{column, "true and false have no order"};
-    const auto order = left.is_string()
-                           ? std::partial_ordering(compare_texts(left.get_ref<const std::string&>(),
-                                                                 right.get_ref<const std::string&>()))
-                           : left.get<double>() <=> right.get<double>();
+    const auto order =
+        left.is_string() ? std::partial_ordering(compare_texts(left.get_ref<const std::string&>(),
+                                                               right.get_ref<const std::string&>()))
+                         : left.get<double>() <=> right.get<double>();
     if (operation == "<") return order < 0;
     if (operation == "<=") return order <= 0;
     if (operation == ">") return order > 0;
@@ -258,10 +262,12 @@ class Evaluator {
       return container.contains(item.get_ref<const std::string&>());
     }
     if (container.is_array()) {
-      return std::ranges::any_of(container, [&](const Json& other) { return compare(item, "==", other, column); });
+      return std::ranges::any_of(
+          container, [&](const Json& other) { return compare(item, "==", other, column); });
     }
-    throw Problem{column, fmt::format("\"in\" looks for {} in {}; it wants a list, a text or a table",
-                                      kind_of(item), kind_of(container))};
+    throw Problem{column,
+                  fmt::format("\"in\" looks for {} in {}; it wants a list, a text or a table",
+                              kind_of(item), kind_of(container))};
   }
 
   bool take_word(std::string_view word) {
@@ -276,12 +282,15 @@ class Evaluator {
   void expect(char c) {
     skip_blanks();
     if (at_ == text_.size()) throw Problem{at_, fmt::format("'{}' is missing at the end", c)};
-    if (text_[at_] != c) throw Problem{at_, fmt::format("'{}' is missing before \"{}\"", c, text_.substr(at_, 12))};
+    if (text_[at_] != c)
+      throw Problem{at_, fmt::format("'{}' is missing before \"{}\"", c, text_.substr(at_, 12))};
     ++at_;
   }
 
   void skip_blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
   }
 
   std::size_t start() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace podwright::render {
@@ -53,10 +54,10 @@ Found find_name(std::string_view name, const std::vector<const Json*>& scopes) {
     if (next == nullptr) {
       const auto parent = name.substr(0, at);
       auto near = nearest(part, keys_of(*value));
-      return {.problem = fmt::format(
-                  "there is no \"{}\"{}", name.substr(0, end),
-                  near ? fmt::format("; did you mean \"{}.{}\"?", parent, *near)
-                       : fmt::format(" (\"{}\" is {})", parent, kind_of(*value)))};
+      return {.problem =
+                  fmt::format("there is no \"{}\"{}", name.substr(0, end),
+                              near ? fmt::format("; did you mean \"{}.{}\"?", parent, *near)
+                                   : fmt::format(" (\"{}\" is {})", parent, kind_of(*value)))};
     }
     value = next;
     at = end;
@@ -68,20 +69,26 @@ bool is_name(std::string_view text) {
   if (text.empty()) return false;
   return std::ranges::all_of(split(text, '.'), [](std::string_view part) {
     return !part.empty() && std::ranges::all_of(part, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-             c == '-';
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '_' || c == '-';
     });
   });
 }
 
 std::string_view kind_of(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "empty";
-    case Json::value_t::boolean: return "true or false";
-    case Json::value_t::string: return "a text";
-    case Json::value_t::array: return "a list";
-    case Json::value_t::object: return "a table";
-    default: return "a number";
+    case Json::value_t::null:
+      return "empty";
+    case Json::value_t::boolean:
+      return "true or false";
+    case Json::value_t::string:
+      return "a text";
+    case Json::value_t::array:
+      return "a list";
+    case Json::value_t::object:
+      return "a table";
+    default:
+      return "a number";
   }
 }
 

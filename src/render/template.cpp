@@ -1,11 +1,12 @@
-// Mustache by its specification. kainjow's implementation was tried and has no place here: it prints
-// nothing for true and false, leaves an empty line behind every section that is off and every comment,
-// and drops lines that a section rendered to blanks: configuration files would differ from what their
-// template says.
+// Mustache by its specification. kainjow's implementation was tried and has no place here: it
+// prints nothing for true and false, leaves an empty line behind every section that is off and
+// every comment, and drops lines that a section rendered to blanks: configuration files would
+// differ from what their template says.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "render/lookup.hpp"
 #include "render/render.hpp"
@@ -84,10 +85,13 @@ class Parser {
   Tag read_tag(std::size_t begin) const {
     auto inside = begin + open_.size();
     Tag tag{.sigil = ' ', .content = {}, .begin = begin};
-    if (inside < source_.size() && std::string_view("#^/!=&{>").find(source_[inside]) != std::string_view::npos) {
+    if (inside < source_.size() &&
+        std::string_view("#^/!=&{>").find(source_[inside]) != std::string_view::npos) {
       tag.sigil = source_[inside++];
     }
-    std::string closing = tag.sigil == '{' ? "}" + close_ : tag.sigil == '=' ? "=" + close_ : close_;
+    std::string closing = tag.sigil == '{'   ? "}" + close_
+                          : tag.sigil == '=' ? "=" + close_
+                                             : close_;
     const auto close = source_.find(closing, inside);
     if (close == std::string_view::npos) {
       throw Problem{place_of(begin), fmt::format("\"{}\" without \"{}\"", open_, closing)};
@@ -126,11 +130,16 @@ class Parser {
   void apply(const Tag& tag) {
     const auto place = place_of(tag.begin);
     switch (tag.sigil) {
-      case '!': return;
-      case '=': return set_delimiters(tag, place);
-      case '/': return close_section(tag, place);
-      case '>': throw Problem{place, "{{>…}} is not supported: a template stands for itself"};
-      default: break;
+      case '!':
+        return;
+      case '=':
+        return set_delimiters(tag, place);
+      case '/':
+        return close_section(tag, place);
+      case '>':
+        throw Problem{place, "{{>…}} is not supported: a template stands for itself"};
+      default:
+        break;
     }
     const bool special = tag.content == "." || tag.content == "@first" || tag.content == "@last" ||
                          tag.content == "@index";
@@ -146,7 +155,8 @@ class Parser {
       current().push_back(std::move(node));
       return;
     }
-    if (open_sections_.size() == most_nesting) throw Problem{place, "sections are nested too deeply"};
+    if (open_sections_.size() == most_nesting)
+      throw Problem{place, "sections are nested too deeply"};
     open_sections_.push_back(std::move(node));
   }
 
@@ -155,8 +165,9 @@ class Parser {
       throw Problem{place, fmt::format("\"{}\" is closed but was never opened", tag.content)};
     }
     if (open_sections_.back().text != tag.content) {
-      throw Problem{place, fmt::format("\"{}\" is closed where \"{}\" (line {}) is open", tag.content,
-                                       open_sections_.back().text, open_sections_.back().place.line)};
+      throw Problem{place,
+                    fmt::format("\"{}\" is closed where \"{}\" (line {}) is open", tag.content,
+                                open_sections_.back().text, open_sections_.back().place.line)};
     }
     auto section = std::move(open_sections_.back());
     open_sections_.pop_back();
@@ -183,12 +194,23 @@ std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -212,10 +234,18 @@ class Renderer {
   void walk(const std::vector<Node>& nodes) {
     for (const auto& node : nodes) {
       switch (node.kind) {
-        case Node::Kind::text: out_ += node.text; break;
-        case Node::Kind::variable: print(node, escape_); break;
-        case Node::Kind::raw: print(node, false); break;
-        case Node::Kind::section: enter(node); break;
+        case Node::Kind::text:
+          out_ += node.text;
+          break;
+        case Node::Kind::variable:
+          print(node, escape_);
+          break;
+        case Node::Kind::raw:
+          print(node, false);
+          break;
+        case Node::Kind::section:
+          enter(node);
+          break;
         case Node::Kind::inverted:
           if (!is_on(node)) walk(node.children);
           break;
@@ -275,7 +305,8 @@ class Renderer {
       return;
     }
     if (node.text.starts_with('@')) {
-      throw Problem{node.place, fmt::format("\"{}\" opens a section, it prints nothing", node.text)};
+      throw Problem{node.place,
+                    fmt::format("\"{}\" opens a section, it prints nothing", node.text)};
     }
     const auto& value = look_up(node);
     if (value.is_string()) {
@@ -289,7 +320,8 @@ class Renderer {
     } else if (value.is_number()) {
       out_ += value.dump();
     } else {
-      throw Problem{node.place, fmt::format("\"{}\" is {} and cannot be printed", node.text, kind_of(value)),
+      throw Problem{node.place,
+                    fmt::format("\"{}\" is {} and cannot be printed", node.text, kind_of(value)),
                     value.is_array() ? "print its items with {{#…}}{{.}}{{/…}}" : ""};
     }
   }
@@ -300,14 +332,17 @@ class Renderer {
   std::string out_;
 };
 
-tl::unexpected<Error> complaint(const Problem& problem, std::string_view source, std::string_view where) {
+tl::unexpected<Error> complaint(const Problem& problem, std::string_view source,
+                                std::string_view where) {
   const bool one_line = source.find('\n') == std::string_view::npos;
-  const auto at = one_line ? fmt::format("in \"{}\", column {}", source, problem.place.column)
-                           : fmt::format("line {}, column {}", problem.place.line, problem.place.column);
+  const auto at = one_line
+                      ? fmt::format("in \"{}\", column {}", source, problem.place.column)
+                      : fmt::format("line {}, column {}", problem.place.line, problem.place.column);
   return fail(Fault::usage, fmt::format("{}: {}: {}", where, at, problem.what), problem.hint);
 }
 
-Result<std::string> render(std::string_view source, const Json& context, std::string_view where, bool escape) {
+Result<std::string> render(std::string_view source, const Json& context, std::string_view where,
+                           bool escape) {
   try {
     return Renderer(context, escape).render(Parser(source).parse());
   } catch (const Problem& problem) {

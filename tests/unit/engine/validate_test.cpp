@@ -8,7 +8,11 @@ namespace {
 
 Inventory cluster(int compute) {
   Inventory inventory;
-  inventory.nodes.push_back({.name = "head", .address = "10.0.0.1", .roles = {"head"}});
+  Node head;
+  head.name = "head";
+  head.address = "10.0.0.1";
+  head.roles = {"head"};
+  inventory.nodes.push_back(head);
   for (int i = 1; i <= compute; ++i) {
     const auto name = "cu" + std::to_string(i);
     Node node;

@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "base/json.hpp"
+
 using namespace podwright;
 
 namespace {

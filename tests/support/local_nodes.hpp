@@ -1,0 +1,45 @@
+/// A transport whose nodes are all this machine, each request in a real shell: for testing the engine
+/// without a network. Nodes can be made to fail.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/process.hpp"
+#include "transport/transport.hpp"
+
+namespace podwright::testing {
+
+class LocalNodes : public Transport {
+ public:
+  /// Nodes that answer every request with this error.
+  std::map<NodeId, Error> broken;
+  /// Executions a node has had: round trips are counted in tests.
+  std::map<NodeId, int> executions;
+
+  std::map<NodeId, Result<Reply>> run(const std::vector<Request>& requests,
+                                      TransportObserver* observer, std::stop_token stop) override {
+    std::map<NodeId, Result<Reply>> replies;
+    for (const auto& request : requests) {
+      ++executions[request.node];
+      Result<Reply> reply = Reply{};
+      if (const auto found = broken.find(request.node); found != broken.end()) {
+        reply = tl::unexpected(found->second);
+      } else if (auto output = run_process({"sh", "-c", request.command}, request.input,
+                                           request.deadline, stop)) {
+        if (observer != nullptr) observer->on_output(request.node, output->out);
+        reply->exit_status = output->exit_status;
+        reply->out = std::move(output->out);
+        reply->err = std::move(output->err);
+      } else {
+        reply = tl::unexpected(output.error());
+      }
+      if (observer != nullptr) observer->on_done(request.node, reply);
+      replies.emplace(request.node, std::move(reply));
+    }
+    return replies;
+  }
+};
+
+}  // namespace podwright::testing

@@ -1,0 +1,328 @@
+#include "engine/planner.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "engine/apply.hpp"
+#include "engine/stage_script.hpp"
+#include "support/local_nodes.hpp"
+
+using namespace podwright;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder of its own for a test's state and the files that it manages.
+struct Scratch {
+  fs::path path = fs::temp_directory_path() / ("podwright-engine-" + random_hex(6));
+  Scratch() { fs::create_directories(path); }
+  ~Scratch() { fs::remove_all(path); }
+};
+
+Value text(const std::string& content) { return Value(Value::Data(content)); }
+
+Node node(const std::string& name, const std::string& role) {
+  Node one;
+  one.name = name;
+  one.address = "192.0.2.1";
+  one.roles = {role};
+  return one;
+}
+
+Inventory cluster(const fs::path& state) {
+  Inventory inventory;
+  inventory.name = "test";
+  inventory.state_dir = state.string();
+  inventory.nodes = {node("head", "head"), node("cu01", "compute"), node("cu02", "compute")};
+  return inventory;
+}
+
+Wanted file(const fs::path& path, const std::string& content, std::vector<std::string> roles = {"all"}) {
+  Wanted wanted;
+  wanted.kind = "file";
+  wanted.name = path.string();
+  wanted.component = "test";
+  wanted.roles = std::move(roles);
+  set_value(wanted.fields, "path", text(path.string()));
+  set_value(wanted.fields, "content", text(content));
+  return wanted;
+}
+
+Facts facts(const std::string& name) {
+  Facts one;
+  one.node = name;
+  one.hostname = name;
+  one.os = {.id = "debian", .version = "12", .codename = "bookworm", .name = "Debian 12"};
+  one.arch = "x86_64";
+  one.package_manager = "apt";
+  one.cpu.logical = 2;
+  one.memory_bytes = 4ULL << 30U;
+  return one;
+}
+
+std::map<NodeId, Facts> all_facts(const Inventory& inventory) {
+  std::map<NodeId, Facts> all;
+  for (const auto& one : inventory.nodes) all[one.name] = facts(one.name);
+  return all;
+}
+
+/// A bench for the engine: everything that a run needs, with nodes that are this machine.
+struct Bench {
+  Scratch scratch;
+  Inventory inventory = cluster(scratch.path / "state");
+  testing::LocalNodes nodes;
+  events::Bus bus;
+  SecretStore secrets{scratch.path / "state/secrets"};
+  Profile profile;
+  std::map<NodeId, Facts> facts = all_facts(inventory);
+
+  Site site() { return {inventory, inventory.names(), nodes, bus}; }
+
+  Result<Planned> plan(const std::map<NodeId, Error>& failed = {}) {
+    auto here = site();
+    auto known = facts;
+    for (const auto& [name, error] : failed) known.erase(name);
+    auto wanted = resolve(inventory, profile, known, {facts, {}, {}});
+    if (!wanted) return fail(wanted.error());
+    std::map<NodeId, ObservedNode> seen;
+    for (auto& [name, result] : observe(here, *wanted, known)) {
+      if (!result) return fail(result.error());
+      seen.emplace(name, *result);
+    }
+    auto plan = make_plan(inventory, profile, *wanted, seen, known, failed);
+    if (!plan) return fail(plan.error());
+    return Planned{*plan, *wanted, known};
+  }
+
+  Applied apply(const Planned& planned) {
+    auto here = site();
+    const auto folder = RunFolder::create(inventory.state_dir, "apply");
+    REQUIRE(folder);
+    return apply_plan(here, planned, secrets, *folder);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("apply twice: the second plan is empty") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.conf", "name={{node.name}}\n"),
+                             file(bench.scratch.path / "{{node.name}}.list",
+                                  "{{#nodes}}{{name}} {{/nodes}}\n")};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  CHECK(planned->plan.step_count() == 6);
+  CHECK(planned->plan.stages == 1);
+  const auto applied = bench.apply(*planned);
+  for (const auto& [name, one] : applied.nodes) {
+    CHECK_MESSAGE(one.status == NodeStatus::ok, name << ": " << one.error);
+    CHECK(one.changed.size() == 2);
+  }
+  CHECK(read_file(bench.scratch.path / "cu01.conf") == "name=cu01\n");
+  CHECK(read_file(bench.scratch.path / "cu02.list") == "head cu01 cu02 \n");
+  const auto again = bench.plan();
+  REQUIRE(again);
+  CHECK(again->plan.step_count() == 0);
+  CHECK(again->plan.stages == 0);
+}
+
+TEST_CASE("a drifted file is planned with its difference, and nothing else") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "one\ntwo\n"),
+                             file(bench.scratch.path / "{{node.name}}.b", "x\n")};
+  bench.apply(*bench.plan());
+  REQUIRE(write_file(bench.scratch.path / "cu02.a", "one\nTWO\n"));
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  CHECK(planned->plan.step_count() == 1);
+  const auto& step = planned->plan.nodes.at("cu02").steps.at(0);
+  CHECK(step.id == "file/" + (bench.scratch.path / "cu02.a").string());
+  CHECK(step.diff.find("-TWO\n+two\n") != std::string::npos);
+}
+
+TEST_CASE("roles and conditions select, and a wrong condition names its place") {
+  Bench bench;
+  auto only_head = file(bench.scratch.path / "{{node.name}}.h", "x", {"head"});
+  auto conditional = file(bench.scratch.path / "{{node.name}}.c", "x");
+  conditional.when = "node.name == 'cu01'";
+  bench.profile.resources = {only_head, conditional};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  CHECK(planned->plan.nodes.at("head").steps.size() == 1);
+  CHECK(planned->plan.nodes.at("cu01").steps.size() == 1);
+  CHECK(planned->plan.nodes.at("cu02").steps.empty());
+  bench.profile.resources[1].when = "gpuu.count > 0";
+  bench.profile.resources[1].pos = {"profile.toml", 7, 1};
+  const auto wrong = bench.plan();
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().what.find("profile.toml:7") != std::string::npos);
+}
+
+TEST_CASE("after across roles is a barrier, and only where there is work before it") {
+  Bench bench;
+  auto first = file(bench.scratch.path / "{{node.name}}.1", "x");
+  auto server = file(bench.scratch.path / "server", "x", {"head"});
+  auto client = file(bench.scratch.path / "{{node.name}}.client", "x", {"compute"});
+  client.after = {{.role = "head", .resource = server.id(), .pos = {}}};
+  auto last = file(bench.scratch.path / "{{node.name}}.last", "x", {"compute"});
+  bench.profile.resources = {first, server, client, last};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  CHECK(planned->plan.stages == 2);
+  const auto& steps = planned->plan.nodes.at("cu01").steps;
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].stage == 0);
+  CHECK(steps[1].stage == 1);
+  CHECK(steps[2].stage == 1);
+  CHECK(steps[1].waits_for == std::vector<NodeId>{"head"});
+  CHECK(steps[0].waits_for.empty());
+  bench.apply(*planned);
+  fs::remove(bench.scratch.path / "cu01.client");
+  const auto again = bench.plan();
+  REQUIRE(again);
+  CHECK(again->plan.stages == 1);
+  CHECK(again->plan.step_count() == 1);
+}
+
+TEST_CASE("after within a node overrules the order of the document") {
+  Bench bench;
+  auto early = file(bench.scratch.path / "{{node.name}}.early", "x");
+  auto late = file(bench.scratch.path / "late", "x");
+  early.after = {{.role = "", .resource = late.id(), .pos = {}}};
+  bench.profile.resources = {early, late};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  const auto& steps = planned->plan.nodes.at("cu01").steps;
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].id == late.id());
+}
+
+TEST_CASE("a failed head holds what waits for it, and the rest goes on") {
+  Bench bench;
+  bench.inventory.quorum = 0;
+  auto first = file(bench.scratch.path / "{{node.name}}.1", "x");
+  auto server = file(bench.scratch.path / "no/such/folder/server", "x", {"head"});
+  auto client = file(bench.scratch.path / "{{node.name}}.client", "x", {"compute"});
+  client.after = {{.role = "head", .resource = server.id(), .pos = {}}};
+  bench.profile.resources = {first, server, client};
+  const auto applied = bench.apply(*bench.plan());
+  CHECK(applied.nodes.at("head").status == NodeStatus::failed);
+  CHECK(applied.nodes.at("head").failed_step == server.id());
+  CHECK(applied.nodes.at("cu01").status == NodeStatus::quarantined);
+  CHECK(applied.nodes.at("cu01").error.find("waits for head") != std::string::npos);
+  CHECK(applied.nodes.at("cu01").changed.size() == 1);
+  CHECK_FALSE(fs::exists(bench.scratch.path / "cu01.client"));
+
+  // The same when the head could not even be planned.
+  const auto planned = bench.plan({{"head", {.fault = Fault::unreachable, .what = "no route"}}});
+  REQUIRE(planned);
+  const auto without = bench.apply(*planned);
+  CHECK(without.nodes.at("head").status == NodeStatus::unreachable);
+  CHECK(without.nodes.at("cu02").status == NodeStatus::quarantined);
+}
+
+TEST_CASE("below the quorum no further stage begins") {
+  Bench bench;
+  bench.inventory.quorum = 0.9;
+  auto first = file(bench.scratch.path / "no/such/{{node.name}}", "x");
+  first.when = "node.name == 'cu01'";
+  auto server = file(bench.scratch.path / "server", "x", {"head"});
+  auto client = file(bench.scratch.path / "{{node.name}}.client", "x", {"compute"});
+  client.after = {{.role = "head", .resource = server.id(), .pos = {}}};
+  bench.profile.resources = {first, server, client};
+  const auto applied = bench.apply(*bench.plan());
+  CHECK(applied.nodes.at("cu01").status == NodeStatus::failed);
+  CHECK(applied.nodes.at("cu02").status == NodeStatus::quarantined);
+  CHECK(applied.nodes.at("cu02").error.find("90 %") != std::string::npos);
+  CHECK(applied.nodes.at("head").status == NodeStatus::ok);
+}
+
+TEST_CASE("a step that succeeds without an effect is a failure") {
+  Bench bench;
+  Wanted command;
+  command.kind = "command";
+  command.name = "pretend";
+  set_value(command.fields, "name", text(std::string("pretend")));
+  set_value(command.fields, "run", text(std::string("true")));
+  set_value(command.fields, "creates", text((bench.scratch.path / "never").string()));
+  bench.profile.resources = {command};
+  const auto applied = bench.apply(*bench.plan());
+  CHECK(applied.nodes.at("cu01").status == NodeStatus::failed);
+  CHECK(applied.nodes.at("cu01").error.find("afterwards") != std::string::npos);
+}
+
+TEST_CASE("a lost node is unreachable, the others are done") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x")};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  bench.nodes.broken["cu01"] = {.fault = Fault::unreachable, .what = "connection lost"};
+  const auto applied = bench.apply(*planned);
+  CHECK(applied.nodes.at("cu01").status == NodeStatus::unreachable);
+  CHECK(applied.nodes.at("cu02").status == NodeStatus::ok);
+  CHECK(fs::exists(bench.scratch.path / "cu02.a"));
+}
+
+TEST_CASE("a saved plan is stale as soon as a node has changed") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x\n"),
+                             file(bench.scratch.path / "{{node.name}}.b", "x\n")};
+  const auto saved = bench.plan();
+  REQUIRE(saved);
+  CHECK(stale_nodes(saved->plan, bench.plan()->plan).empty());
+  CHECK(saved->plan.digest == bench.plan()->plan.digest);
+  REQUIRE(write_file(bench.scratch.path / "cu01.a", "x\n"));
+  const auto stale = stale_nodes(saved->plan, bench.plan()->plan);
+  REQUIRE(stale.size() == 1);
+  CHECK(stale.at("cu01").find("cu01.a") != std::string::npos);
+  CHECK(saved->plan.digest != bench.plan()->plan.digest);
+}
+
+TEST_CASE("observing takes one execution a node") {
+  Bench bench;
+  for (int i = 0; i < 60; ++i) {
+    bench.profile.resources.push_back(file(bench.scratch.path / ("{{node.name}}." + std::to_string(i)), "x"));
+  }
+  REQUIRE(bench.plan());
+  CHECK(bench.nodes.executions.at("cu01") == 1);
+}
+
+TEST_CASE("a secret reaches the node, and is in no plan, script or journal") {
+  Bench bench;
+  Wanted secret;
+  secret.kind = "secret";
+  secret.name = (bench.scratch.path / "{{node.name}}.key").string();
+  set_value(secret.fields, "path", text(secret.name));
+  set_value(secret.fields, "name", text(std::string("the-key")));
+  bench.profile.resources = {secret};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  const auto shown = stage_script(*planned, "cu01", 0, nullptr, "M");
+  REQUIRE(shown);
+  const auto applied = bench.apply(*planned);
+  CHECK_MESSAGE(applied.nodes.at("cu01").status == NodeStatus::ok, applied.nodes.at("cu01").error);
+  const auto bytes = read_file(bench.scratch.path / "state/secrets/the-key");
+  REQUIRE(bytes);
+  CHECK(bytes->size() == 1024);
+  CHECK(read_file(bench.scratch.path / "cu01.key") == *bytes);
+  CHECK(read_file(bench.scratch.path / "cu02.key") == *bytes);
+  for (const auto& entry : fs::recursive_directory_iterator(bench.scratch.path / "state/runs")) {
+    if (!entry.is_regular_file()) continue;
+    CHECK(read_file(entry.path())->find(bytes->substr(0, 16)) == std::string::npos);
+  }
+}
+
+TEST_CASE("a profile for another system is refused, by node") {
+  Bench bench;
+  bench.profile.requires_os = {"debian 12", "ubuntu 22.04"};
+  bench.profile.name = "p";
+  CHECK(unsuitable(bench.profile, bench.facts).empty());
+  bench.facts["cu01"].os.version = "13";
+  const auto unfit = unsuitable(bench.profile, bench.facts);
+  REQUIRE(unfit.size() == 1);
+  CHECK(unfit.at("cu01").what.find("debian 13") != std::string::npos);
+}
