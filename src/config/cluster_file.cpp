@@ -18,7 +18,8 @@ std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : valid_utf8(text)) {
     if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
     else out += c;
   }
   return out + "\"";
@@ -33,12 +34,13 @@ std::string toml_list(const std::vector<std::string>& texts) {
 /// A key that needs no quotes, else a quoted one.
 std::string key_of(std::string_view key) {
   const bool bare = !key.empty() && std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   });
   return bare ? std::string(key) : toml_text(key);
 }
 
-// --- neighbours with ranges ------------------------------------------------------------------------
+// --- neighbours with ranges ----------------------------------------------------------------------
 
 struct Counted {
   std::string_view before;
@@ -47,7 +49,8 @@ struct Counted {
 
 Counted count_of_name(std::string_view name) {
   auto begin = name.size();
-  while (begin > 0 && name.size() - begin < 9 && name[begin - 1] >= '0' && name[begin - 1] <= '9') --begin;
+  while (begin > 0 && name.size() - begin < 9 && name[begin - 1] >= '0' && name[begin - 1] <= '9')
+    --begin;
   return {name.substr(0, begin), name.substr(begin)};
 }
 
@@ -61,19 +64,21 @@ bool counts_up(std::string_view a, std::string_view b) {
 
 /// "cu01", "cu64" -> "cu[01-64]"
 std::string range_of(std::string_view first, std::string_view last) {
-  return fmt::format("{}[{}-{}]", count_of_name(first).before, count_of_name(first).digits, count_of_name(last).digits);
+  return fmt::format("{}[{}-{}]", count_of_name(first).before, count_of_name(first).digits,
+                     count_of_name(last).digits);
 }
 
 /// Whether two nodes may share a table: all but names and addresses is alike.
 bool alike(const Node& a, const Node& b) {
-  return a.roles == b.roles && a.labels == b.labels && a.ssh.port == b.ssh.port && a.ssh.user == b.ssh.user &&
-         a.fabric.empty() && b.fabric.empty();
+  return a.roles == b.roles && a.labels == b.labels && a.ssh.port == b.ssh.port &&
+         a.ssh.user == b.ssh.user && a.fabric.empty() && b.fabric.empty();
 }
 
 /// How many nodes from `begin` on fit into one table with ranges; 1: none but itself.
 std::size_t run_length(const std::vector<Node>& nodes, std::size_t begin) {
   auto end = begin + 1;
-  while (end < nodes.size() && alike(nodes[begin], nodes[end]) && counts_up(nodes[end - 1].name, nodes[end].name) &&
+  while (end < nodes.size() && alike(nodes[begin], nodes[end]) &&
+         counts_up(nodes[end - 1].name, nodes[end].name) &&
          counts_up(nodes[end - 1].address, nodes[end].address)) {
     ++end;
   }
@@ -81,14 +86,16 @@ std::size_t run_length(const std::vector<Node>& nodes, std::size_t begin) {
   // Padding may change on the way (cu9, cu010): only what expands to the very names counts.
   const auto names = expand_range(range_of(nodes[begin].name, nodes[end - 1].name));
   const auto addresses = expand_range(range_of(nodes[begin].address, nodes[end - 1].address));
-  if (!names || !addresses || names->size() != end - begin || addresses->size() != end - begin) return 1;
+  if (!names || !addresses || names->size() != end - begin || addresses->size() != end - begin)
+    return 1;
   for (auto i = begin; i < end; ++i) {
-    if ((*names)[i - begin] != nodes[i].name || (*addresses)[i - begin] != nodes[i].address) return 1;
+    if ((*names)[i - begin] != nodes[i].name || (*addresses)[i - begin] != nodes[i].address)
+      return 1;
   }
   return end - begin;
 }
 
-// --- tables ----------------------------------------------------------------------------------------
+// --- tables --------------------------------------------------------------------------------------
 
 std::string fabric_of(const Node& node) {
   std::vector<std::string> ports;
@@ -101,15 +108,18 @@ std::string fabric_of(const Node& node) {
   return "[" + join(ports, ",\n          ") + "]";
 }
 
-std::string node_table(const Node& node, const std::string& name, const std::string& address, const SshSettings& defaults) {
+std::string node_table(const Node& node, const std::string& name, const std::string& address,
+                       const SshSettings& defaults) {
   std::string text = "[[node]]\n";
   text += fmt::format("name = {}\naddress = {}\n", toml_text(name), toml_text(address));
-  if (node.ssh.user_set && node.ssh.user != defaults.user) text += fmt::format("user = {}\n", toml_text(node.ssh.user));
+  if (node.ssh.user_set && node.ssh.user != defaults.user)
+    text += fmt::format("user = {}\n", toml_text(node.ssh.user));
   if (node.ssh.port != defaults.port) text += fmt::format("port = {}\n", node.ssh.port);
   if (!node.roles.empty()) text += fmt::format("roles = {}\n", toml_list(node.roles));
   if (!node.labels.empty()) {
     std::vector<std::string> labels;
-    for (const auto& [key, value] : node.labels) labels.push_back(key_of(key) + " = " + toml_text(value));
+    for (const auto& [key, value] : node.labels)
+      labels.push_back(key_of(key) + " = " + toml_text(value));
     text += fmt::format("labels = {{ {} }}\n", join(labels, ", "));
   }
   if (!node.fabric.empty()) text += fmt::format("fabric = {}\n", fabric_of(node));
@@ -142,7 +152,8 @@ std::string with_crlf(std::string_view text) {
 }  // namespace
 
 std::string render_cluster_file(const NewCluster& cluster) {
-  std::string text = fmt::format(R"(# A cluster, as podwright reads it. `podwright plan` shows what would be done to it.
+  std::string text = fmt::format(
+      R"(# A cluster, as podwright reads it. `podwright plan` shows what would be done to it.
 
 [cluster]
 name = {}
@@ -161,9 +172,10 @@ known_hosts = "known_hosts"       # written by `podwright discover`, pinned afte
 
 [vars]                            # overrides of the profile's variables: `podwright profile show`
 )",
-                                 toml_text(cluster.name), toml_text(cluster.profile), toml_text(cluster.user),
-                                 cluster.key.empty() ? "# key = \"~/.ssh/id_ed25519\"    # default: the agent, then the usual files"
-                                                     : "key = " + toml_text(cluster.key));
+      toml_text(cluster.name), toml_text(cluster.profile), toml_text(cluster.user),
+      cluster.key.empty()
+          ? "# key = \"~/.ssh/id_ed25519\"    # default: the agent, then the usual files"
+          : "key = " + toml_text(cluster.key));
   if (cluster.nodes.empty()) {
     return text + R"(
 # [[node]]
@@ -183,7 +195,8 @@ known_hosts = "known_hosts"       # written by `podwright discover`, pinned afte
   return text + node_tables(cluster.nodes, defaults);
 }
 
-Result<std::string> add_nodes(std::string_view text, const std::string& file, const std::vector<Node>& nodes) {
+Result<std::string> add_nodes(std::string_view text, const std::string& file,
+                              const std::vector<Node>& nodes) {
   const auto existing = parse_inventory(text, file);
   if (!existing) return fail(existing.error());
   std::set<std::pair<std::string, int>> taken;
@@ -193,8 +206,8 @@ Result<std::string> add_nodes(std::string_view text, const std::string& file, co
     if (!taken.emplace(node.address, node.ssh.port).second) continue;
     if (const auto* other = existing->find(node.name); other != nullptr) {
       return fail(Fault::usage,
-                  fmt::format("{}: {} is the node at {} already, so {} needs another name", other->pos.str(),
-                              node.name, other->address, node.address),
+                  fmt::format("{}: {} is the node at {} already, so {} needs another name",
+                              other->pos.str(), node.name, other->address, node.address),
                   "if the machine was replaced, use `podwright node replace`");
     }
     added.push_back(node);
@@ -210,7 +223,8 @@ Result<std::string> add_nodes(std::string_view text, const std::string& file, co
   if (!again) {
     auto error = again.error();
     error.what = fmt::format("no nodes can be added to {}: {}", file, error.what);
-    if (error.hint.empty()) error.hint = "nodes are added as [[node]] tables; write the existing ones so, too";
+    if (error.hint.empty())
+      error.hint = "nodes are added as [[node]] tables; write the existing ones so, too";
     return fail(std::move(error));
   }
   return whole;

@@ -44,7 +44,7 @@ struct Schema {
   std::vector<KindSchema> kinds;
   std::vector<std::string> measurements;
   std::vector<std::string> checks;
-  /// check id -> the keys of its [[check]] besides id and enabled; a check that is absent takes any.
+  /// check id -> the keys of its [[check]] besides id and enabled; one that is absent takes any
   std::map<std::string, std::vector<KindSchema::Field>> check_options;
   /// name -> the component that the hand-off target brings ("handoff/slurm"); empty: none
   std::map<std::string, std::string> handoffs;
@@ -52,15 +52,16 @@ struct Schema {
 
 /// A profile with its includes, overrides and variables merged. `name` is a file, or a name looked
 /// for below `directory`, `directory`/profiles and the shipped profiles. `vars` are cluster.toml's,
-/// `set` the command line's "key=value". Cycles of includes and of `after`, missing includes, unknown
-/// keys and wrong types are errors with their place.
+/// `set` the command line's "key=value". Cycles of includes and of `after`, missing includes,
+/// unknown keys and wrong types are errors with their place.
 ///
-/// - A component is a profile without [profile]; [component] with a summary is optional. Includes come
-///   first, each once; the components of the hand-off's targets come last but give way to the profile.
+/// - A component is a profile without [profile]; [component] with a summary is optional.
+/// - Includes come first, each once. The components of the hand-off's targets come last, but give way
+///   to what the profile itself says.
 /// - `names = ["a", "b"]` in place of the key `name` declares a resource for each (`paths`, …).
-/// - `template` of a kind with `content` is read into it; `source` too, with `verbatim` = true, which
-///   means that it is not rendered.
-/// - Names and `after` whose templates need variables only are rendered, so that ids are what they say.
+/// - `template` of a kind with `content` is read into it; `source`, too, with `verbatim` = true: it is
+///   not to be rendered.
+/// - Names and `after` whose templates need variables only are rendered: ids are what they say.
 /// - Everything in `restart_on` counts as `after`, too.
 Result<Profile> load_profile(const std::string& name, const std::filesystem::path& directory,
                              const Value::Table& vars, const std::vector<std::string>& set,

@@ -11,10 +11,12 @@ namespace podwright {
 
 namespace {
 
-/// Depth-first search with the path at hand; iterative, because a chain may be as long as a profile.
+/// Depth-first search with the path at hand; iterative, because a chain may be as long as a
+/// profile.
 class CircleFinder {
  public:
-  CircleFinder(const std::vector<Wanted>& resources, const std::map<std::string, std::size_t>& index)
+  CircleFinder(const std::vector<Wanted>& resources,
+               const std::map<std::string, std::size_t>& index)
       : resources_(resources), index_(index), states_(resources.size(), State::unseen) {}
 
   /// The first circle, each member once and in the order of waiting; empty: there is none.
@@ -68,7 +70,8 @@ class CircleFinder {
 
 }  // namespace
 
-void add_dependency(Wanted& wanted, const std::string& text, const SourcePos& pos, Complaints& complaints) {
+void add_dependency(Wanted& wanted, const std::string& text, const SourcePos& pos,
+                    Complaints& complaints) {
   const auto slash = text.find('/');
   const auto colon = std::min(text.find(':'), text.size());
   const bool has_role = slash != std::string::npos && colon < slash;
@@ -80,7 +83,9 @@ void add_dependency(Wanted& wanted, const std::string& text, const SourcePos& po
                                     text));
     return;
   }
-  Dependency dependency{.role = has_role ? text.substr(0, colon) : "", .resource = text.substr(kind_begin), .pos = pos};
+  Dependency dependency{.role = has_role ? text.substr(0, colon) : "",
+                        .resource = text.substr(kind_begin),
+                        .pos = pos};
   const auto same = std::ranges::find_if(wanted.after, [&](const Dependency& other) {
     return other.role == dependency.role && other.resource == dependency.resource;
   });
@@ -97,9 +102,10 @@ void check_dependencies(const std::vector<Wanted>& resources, Complaints& compla
   for (const auto& resource : resources) {
     for (const auto& dependency : resource.after) {
       if (index.contains(dependency.resource)) continue;
-      complaints.add(dependency.pos, fmt::format("{} waits for {}, which the profile does not declare{}",
-                                                 resource.id(), dependency.resource,
-                                                 did_you_mean(dependency.resource, ids)));
+      complaints.add(
+          dependency.pos,
+          fmt::format("{} waits for {}, which the profile does not declare{}", resource.id(),
+                      dependency.resource, did_you_mean(dependency.resource, ids)));
     }
   }
   const auto circle = CircleFinder(resources, index).find();

@@ -44,10 +44,11 @@ std::string resolve(std::string_view path, const fs::path& folder) {
 void refuse_passwords(TableReader& table) {
   for (const auto* key : {"password", "passphrase", "become_password", "sudo_password"}) {
     if (table.any(key) == nullptr) continue;
-    table.complain(key, fmt::format("{} in {}: passwords never go into the file; name the variable of "
-                                    "the environment that holds it (password_env, "
-                                    "become_password_env), set ask_password = true, or use an agent",
-                                    key, table.where()));
+    table.complain(key,
+                   fmt::format("{} in {}: passwords never go into the file; name the variable of "
+                               "the environment that holds it (password_env, "
+                               "become_password_env), set ask_password = true, or use an agent",
+                               key, table.where()));
   }
 }
 
@@ -57,9 +58,10 @@ void read_variable_name(TableReader& table, std::string_view key, std::string& o
   out = *name;
   if (is_variable_name(*name)) return;
   // The value is not repeated: it may well be the password itself.
-  table.complain(key, fmt::format("{} in {} must be the name of a variable of the environment, such "
-                                  "as PW_SSH_PASSWORD",
-                                  key, table.where()));
+  table.complain(key,
+                 fmt::format("{} in {} must be the name of a variable of the environment, such "
+                             "as PW_SSH_PASSWORD",
+                             key, table.where()));
 }
 
 /// "user@host:port", "host"; IPv6 in brackets.
@@ -103,14 +105,16 @@ void read_ssh(TableReader& table, SshSettings& ssh, const fs::path& folder) {
     ssh.user = *user;
     ssh.user_set = true;
     if (!is_word(*user, "._-@\\") || user->front() == '-') {
-      table.complain("user", fmt::format("user in {} is not a login name: \"{}\"", table.where(),
-                                         *user));
+      table.complain("user",
+                     fmt::format("user in {} is not a login name: \"{}\"", table.where(), *user));
     }
   }
   if (const auto port = table.integer("port")) {
     ssh.port_set = true;
     if (*port >= 1 && *port <= 65535) ssh.port = static_cast<int>(*port);
-    else table.complain("port", fmt::format("port in {} must be 1 to 65535, not {}", table.where(), *port));
+    else
+      table.complain("port",
+                     fmt::format("port in {} must be 1 to 65535, not {}", table.where(), *port));
   }
   if (const auto key = table.text("key")) {
     ssh.key_set = true;
@@ -123,15 +127,16 @@ void read_ssh(TableReader& table, SshSettings& ssh, const fs::path& folder) {
   if (const auto become = table.text("become")) {
     ssh.become = *become;
     if (*become != "none" && *become != "sudo") {
-      table.complain("become", fmt::format("become in {} must be none or sudo, not \"{}\"{}",
-                                           table.where(), *become,
-                                           did_you_mean(*become, {"none", "sudo"})));
+      table.complain("become",
+                     fmt::format("become in {} must be none or sudo, not \"{}\"{}", table.where(),
+                                 *become, did_you_mean(*become, {"none", "sudo"})));
     }
   }
   read_variable_name(table, "become_password_env", ssh.become_password_env);
   read_jump(table, ssh);
   if (const auto file = table.text("known_hosts")) {
-    if (file->empty()) table.complain("known_hosts", "known_hosts is empty: host keys are always checked");
+    if (file->empty())
+      table.complain("known_hosts", "known_hosts is empty: host keys are always checked");
     else ssh.known_hosts = resolve(*file, folder);
   }
   if (const auto* config = table.any("ssh_config")) {
@@ -142,15 +147,16 @@ void read_ssh(TableReader& table, SshSettings& ssh, const fs::path& folder) {
       ssh.use_ssh_config = true;
       ssh.ssh_config = resolve(*file, folder);
     } else {
-      table.complain("ssh_config", fmt::format("ssh_config in {} must be a file, true or false",
-                                               table.where()));
+      table.complain("ssh_config",
+                     fmt::format("ssh_config in {} must be a file, true or false", table.where()));
     }
   }
 }
 
 /// Expands the ranges of `pattern` and demands `count` results (any number when 0).
-std::vector<std::string> expand_to(TableReader& table, std::string_view key, std::string_view pattern,
-                                   std::size_t count, std::string_view names) {
+std::vector<std::string> expand_to(TableReader& table, std::string_view key,
+                                   std::string_view pattern, std::size_t count,
+                                   std::string_view names) {
   auto all = expand_range(pattern);
   if (!all) {
     table.complain(key, fmt::format("{} in {}: {}", key, table.where(), all.error().what));
@@ -174,14 +180,17 @@ std::vector<std::vector<FabricPort>> read_fabric(TableReader& node, std::size_t 
     TableReader table(*entry, "fabric of [[node]]", complaints);
     FabricPort port;
     if (const auto name = table.text("name")) port.name = *name;
-    else if (table.any("name") == nullptr) table.complain("name", "a fabric port of [[node]] needs a name, such as eth1 or mlx5_0");
+    else if (table.any("name") == nullptr)
+      table.complain("name", "a fabric port of [[node]] needs a name, such as eth1 or mlx5_0");
     if (const auto rate = table.number("rate_gbps")) {
       port.rate_gbps = *rate;
-      if (!(*rate > 0 && *rate < 1e6)) table.complain("rate_gbps", "rate_gbps must be the line rate in Gbit/s, more than 0");
+      if (!(*rate > 0 && *rate < 1e6))
+        table.complain("rate_gbps", "rate_gbps must be the line rate in Gbit/s, more than 0");
     }
     const auto rail = table.integer("rail").value_or(index++);
     if (rail < 0 || rail > 1023) table.complain("rail", "rail must be 0 to 1023");
-    else if (!rails.insert(rail).second) table.complain("rail", fmt::format("two fabric ports of a node are on rail {}", rail));
+    else if (!rails.insert(rail).second)
+      table.complain("rail", fmt::format("two fabric ports of a node are on rail {}", rail));
     port.rail = static_cast<int>(rail);
     std::vector<std::string> addresses;
     if (const auto address = table.text("address")) {
@@ -219,7 +228,8 @@ std::vector<std::string> read_roles(TableReader& node) {
   const auto roles = node.texts("roles").value_or(std::vector<std::string>{});
   for (const auto& role : roles) {
     if (!is_word(role, "_-.")) {
-      node.complain("roles", fmt::format("\"{}\" is not a role: one word of letters, digits, - and _", role));
+      node.complain(
+          "roles", fmt::format("\"{}\" is not a role: one word of letters, digits, - and _", role));
     }
   }
   return roles;
@@ -237,7 +247,8 @@ void read_node(const Value& value, Inventory& inventory, Complaints& complaints)
     if (const auto* entries = nested->table()) {
       for (const auto& [key, twice] : *entries) {
         if (find_value(*value.table(), key) != nullptr) {
-          complaints.add(twice.pos, fmt::format("{} is given twice, in [[node]] and in its ssh", key));
+          complaints.add(twice.pos,
+                         fmt::format("{} is given twice, in [[node]] and in its ssh", key));
         }
       }
     }
@@ -253,8 +264,9 @@ void read_node(const Value& value, Inventory& inventory, Complaints& complaints)
   std::vector<std::string> names;
   if (pattern) names = expand_to(table, "name", *pattern, 0, *pattern);
   const auto fabric = read_fabric(table, names.size(), pattern.value_or(""), complaints);
-  const auto addresses =
-      address && !names.empty() ? expand_to(table, "address", *address, names.size(), *pattern) : names;
+  const auto addresses = address && !names.empty()
+                             ? expand_to(table, "address", *address, names.size(), *pattern)
+                             : names;
   table.refuse_the_rest();
 
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -262,13 +274,15 @@ void read_node(const Value& value, Inventory& inventory, Complaints& complaints)
     node.address = i < addresses.size() ? addresses[i] : "";
     node.fabric = fabric[i];
     if (!is_node_name(node.name)) {
-      table.complain("name", fmt::format("\"{}\" is not a name for a node: letters, digits, '-', '.' "
-                                         "and '_'",
-                                         node.name));
+      table.complain("name",
+                     fmt::format("\"{}\" is not a name for a node: letters, digits, '-', '.' "
+                                 "and '_'",
+                                 node.name));
       return;
     }
     if (i < addresses.size() && !is_address(node.address)) {
-      table.complain("address", fmt::format("\"{}\" is neither a host name nor an IP address", node.address));
+      table.complain("address",
+                     fmt::format("\"{}\" is neither a host name nor an IP address", node.address));
       return;
     }
     inventory.nodes.push_back(node);
@@ -320,9 +334,10 @@ void read_cluster(TableReader& top, Inventory& inventory, Complaints& complaints
   if (const auto name = table.text("name")) {
     inventory.name = *name;
     if (!is_node_name(*name)) {
-      table.complain("name", fmt::format("\"{}\" is not a name for a cluster: letters, digits, '-', "
-                                         "'.' and '_'",
-                                         *name));
+      table.complain("name",
+                     fmt::format("\"{}\" is not a name for a cluster: letters, digits, '-', "
+                                 "'.' and '_'",
+                                 *name));
     }
   }
   if (const auto profile = table.text("profile")) inventory.profile = *profile;

@@ -1,5 +1,4 @@
 #include "config/json.hpp"
-#include "base/json.hpp"
 
 #include <fmt/format.h>
 
@@ -9,6 +8,7 @@
 #include <limits>
 
 #include "base/digest.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 namespace podwright {
@@ -25,9 +25,9 @@ struct Misshapen {
   std::string what;
 };
 
-constexpr std::array all_faults = {
-    Fault::usage,  Fault::unreachable, Fault::auth,  Fault::timeout,  Fault::remote,
-    Fault::validation, Fault::stale,   Fault::cancelled, Fault::internal};
+constexpr std::array all_faults = {Fault::usage,   Fault::unreachable, Fault::auth,
+                                   Fault::timeout, Fault::remote,      Fault::validation,
+                                   Fault::stale,   Fault::cancelled,   Fault::internal};
 constexpr std::array all_node_statuses = {NodeStatus::ok, NodeStatus::failed,
                                           NodeStatus::unreachable, NodeStatus::quarantined};
 constexpr std::array all_verdicts = {Verdict::pass, Verdict::slow, Verdict::failed};
@@ -44,7 +44,7 @@ concept Enum = std::is_enum_v<T>;
 template <class T>
 concept Integer = std::integral<T> && !std::same_as<T, bool>;
 
-// --- the shapes ------------------------------------------------------------------------------------
+// --- the shapes ----------------------------------------------------------------------------------
 
 template <class Io>
 void describe(Io& io, typename Io::template As<Error>& e) {
@@ -275,8 +275,8 @@ void describe(Io& io, typename Io::template As<Applied>& applied) {
   io.derived("summary", [&] {
     Json summary = {{"nodes", applied.nodes.size()}};
     for (const auto status : all_node_statuses) {
-      summary[std::string(to_string(status))] =
-          std::ranges::count_if(applied.nodes, [&](const auto& n) { return n.second.status == status; });
+      summary[std::string(to_string(status))] = std::ranges::count_if(
+          applied.nodes, [&](const auto& n) { return n.second.status == status; });
     }
     std::size_t changed = 0;
     for (const auto& [name, node] : applied.nodes) changed += node.changed.size();
@@ -414,7 +414,7 @@ void describe(Io& io, typename Io::template As<Report>& report) {
   io.maybe("handoff", report.handoff);
 }
 
-// --- writing ---------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 class Writer {
  public:
@@ -489,24 +489,28 @@ class Writer {
     return object;
   }
   template <class T>
-    requires std::is_class_v<T>
-  static Json encode(const T& value) {
-    return document(value);
-  }
+  requires std::is_class_v<T>
+  static Json encode(const T& value) { return document(value); }
 
   Json out_ = Json::object();
 };
 
-// --- reading ---------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 std::string_view type_of(const Json& json) {
   switch (json.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return "true or false";
-    case Json::value_t::string: return "a text";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::object: return "an object";
-    default: return "a number";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return "true or false";
+    case Json::value_t::string:
+      return "a text";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::object:
+      return "an object";
+    default:
+      return "a number";
   }
 }
 
@@ -531,7 +535,10 @@ class Reader {
   void maybe(const char* key, T& member) {
     const auto found = in_.find(key);
     if (found == in_.end()) return;
-    if constexpr (requires { member.emplace(); member.has_value(); }) {
+    if constexpr (requires {
+                    member.emplace();
+                    member.has_value();
+                  }) {
       decode(*found, member.emplace(), path_ + "." + key);
     } else {
       decode(*found, member, path_ + "." + key);
@@ -562,7 +569,8 @@ class Reader {
       describe(reader, value);
       return value;
     } catch (const Misshapen& problem) {
-      return fail(Fault::usage, problem.what, "the file was not written by this version of podwright");
+      return fail(Fault::usage, problem.what,
+                  "the file was not written by this version of podwright");
     }
   }
 
@@ -635,7 +643,7 @@ class Reader {
     for (const auto& [key, item] : json.items()) decode(item, entries[key], path + "." + key);
   }
   template <class T>
-    requires std::is_class_v<T>
+  requires std::is_class_v<T>
   static void decode(const Json& json, T& value, const std::string& path) {
     Reader reader(json, path);
     describe(reader, value);

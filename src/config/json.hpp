@@ -1,6 +1,6 @@
 /// Model <-> JSON: the documents of the command line and of the run's folder. Texts that are not
-/// UTF-8 are made so (U+FFFD), so that dump() never throws; scripts, which must stay exact, are then
-/// written as {"base64": "…"}.
+/// UTF-8 are made so (U+FFFD), so that dump() never throws; scripts, which must stay exact, are
+/// then written as {"base64": "…"}.
 #pragma once
 
 #include "base/json_fwd.hpp"
@@ -27,7 +27,7 @@ Json to_json(const CheckReport& report);
 Json to_json(const HandoffReport& report);
 Json to_json(const Report& report);
 
-/// SHA-256 over everything of a plan but its time and the digest itself: equal plans, equal digests.
+/// SHA-256 over everything of a plan but its time and the digest itself.
 std::string plan_digest(const Plan& plan);
 
 /// Reading back what was saved; a document of another shape is an error that names the key.

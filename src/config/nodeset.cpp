@@ -91,7 +91,8 @@ Result<Names> nodes_of_label(std::string_view label, const Inventory& inventory)
       keys.insert(k);
       if (k != key) continue;
       values.insert(v);
-      if (equals == std::string_view::npos || v == label.substr(equals + 1)) found.insert(node.name);
+      if (equals == std::string_view::npos || v == label.substr(equals + 1))
+        found.insert(node.name);
     }
   }
   if (!found.empty()) return found;
@@ -202,8 +203,8 @@ Result<std::vector<Operand>> split_operands(std::string_view expression) {
       if (d == ']') inside = false;
       if (!inside && (is_blank(d) || d == ',' || d == '!' || d == '&' || d == '^')) break;
     }
-    operands.push_back({.operation = pending ? operation : ',',
-                        .term = expression.substr(begin, at - begin)});
+    operands.push_back(
+        {.operation = pending ? operation : ',', .term = expression.substr(begin, at - begin)});
     pending = false;
   }
   if (pending) return bad(expression, fmt::format("nothing stands after '{}'", operation));
@@ -215,15 +216,22 @@ Names combine(const Names& left, const Names& right, char operation) {
   Names out;
   const auto into = std::inserter(out, out.end());
   switch (operation) {
-    case '!': std::ranges::set_difference(left, right, into); break;
-    case '&': std::ranges::set_intersection(left, right, into); break;
-    case '^': std::ranges::set_symmetric_difference(left, right, into); break;
-    default: std::ranges::set_union(left, right, into);
+    case '!':
+      std::ranges::set_difference(left, right, into);
+      break;
+    case '&':
+      std::ranges::set_intersection(left, right, into);
+      break;
+    case '^':
+      std::ranges::set_symmetric_difference(left, right, into);
+      break;
+    default:
+      std::ranges::set_union(left, right, into);
   }
   return out;
 }
 
-// --- folding ---------------------------------------------------------------------------------------
+// --- folding -------------------------------------------------------------------------------------
 
 /// Names of one shape: texts between the numbers, and per number the values it takes.
 using Shape = std::vector<std::string>;

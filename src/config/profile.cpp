@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// --- which files -----------------------------------------------------------------------------------
+// --- which files ---------------------------------------------------------------------------------
 
 /// Reads a profile and all it includes, each once.
 class Collector {
@@ -28,20 +28,24 @@ class Collector {
   Collector(const ProfileFiles& files, const Schema& schema, Complaints& complaints)
       : files_(files), schema_(schema), complaints_(complaints) {}
 
-  /// Appends the files that `name` includes, then itself, to `out`. `by` is empty for the profile itself.
+  /// Appends the files that `name` includes, then itself, to `out`. `by` is empty for the profile
+  /// itself.
   Status collect(const std::string& name, const SourcePos& by, const fs::path& root,
                  std::vector<ProfileFile>& out) {
-    const auto found = by.file.empty() && root.empty() ? files_.profile(name) : files_.component(name, root);
+    const auto found =
+        by.file.empty() && root.empty() ? files_.profile(name) : files_.component(name, root);
     if (!found) {
       if (by.file.empty()) return fail(found.error());
       complaints_.add(by, found.error().what);
       return {};
     }
-    if (const auto open = std::ranges::find(path_, found->where, &Open::where); open != path_.end()) {
+    if (const auto open = std::ranges::find(path_, found->where, &Open::where);
+        open != path_.end()) {
       std::vector<std::string> names;
       for (auto place = open; place != path_.end(); ++place) names.push_back(place->name);
       names.push_back(name);
-      complaints_.add(by, fmt::format("profiles include each other in a circle: {}", join(names, " -> ")));
+      complaints_.add(
+          by, fmt::format("profiles include each other in a circle: {}", join(names, " -> ")));
       return {};
     }
     if (std::ranges::find(seen_, found->where) != seen_.end()) return {};
@@ -69,24 +73,27 @@ class Collector {
   std::vector<std::string> seen_;
 };
 
-// --- variables -------------------------------------------------------------------------------------
+// --- variables -----------------------------------------------------------------------------------
 
 bool same_type(const Value& a, const Value& b) {
   return a.data.index() == b.data.index() || (a.number() && b.number());
 }
 
 /// Overrides a variable that is declared; a new value has the type of the old one.
-void override_variable(Value::Table& vars, const std::string& name, const Value& value, Complaints& complaints) {
+void override_variable(Value::Table& vars, const std::string& name, const Value& value,
+                       Complaints& complaints) {
   const auto* declared = find_value(vars, name);
   if (declared == nullptr) {
     std::vector<std::string> known;
     for (const auto& [key, ignored] : vars) known.push_back(key);
-    complaints.add(value.pos, fmt::format("the profile has no variable \"{}\"{}", name, did_you_mean(name, known)));
+    complaints.add(value.pos, fmt::format("the profile has no variable \"{}\"{}", name,
+                                          did_you_mean(name, known)));
     return;
   }
   if (!same_type(*declared, value)) {
-    complaints.add(value.pos, fmt::format("variable {} {}, as declared at {}", name,
-                                          wrong_type(declared->type_name(), value), declared->pos.str()));
+    complaints.add(value.pos,
+                   fmt::format("variable {} {}, as declared at {}", name,
+                               wrong_type(declared->type_name(), value), declared->pos.str()));
     return;
   }
   set_value(vars, name, value);
@@ -114,8 +121,9 @@ void set_from_command_line(Value::Table& vars, const std::string& given, Complai
   override_variable(vars, name, value, complaints);
 }
 
-Value::Table merge_variables(const std::vector<const ProfileFile*>& files, const Value::Table& cluster,
-                             const std::vector<std::string>& set, Complaints& complaints) {
+Value::Table merge_variables(const std::vector<const ProfileFile*>& files,
+                             const Value::Table& cluster, const std::vector<std::string>& set,
+                             Complaints& complaints) {
   Value::Table vars;
   for (const auto* file : files) {
     for (const auto& [name, value] : file->vars) {
@@ -128,7 +136,7 @@ Value::Table merge_variables(const std::vector<const ProfileFile*>& files, const
   return vars;
 }
 
-// --- resources -------------------------------------------------------------------------------------
+// --- resources -----------------------------------------------------------------------------------
 
 /// `text` rendered when it needs variables only; else, as it needs facts, as it is.
 std::string render_early(const std::string& text, const Json& vars) {
@@ -139,7 +147,8 @@ std::string render_early(const std::string& text, const Json& vars) {
 void override_resource(Wanted& wanted, const Declared& later) {
   const auto& fields = later.wanted.fields;
   const std::vector<std::string> texts = {"content", "template", "source", "verbatim"};
-  const auto says_text = std::ranges::any_of(texts, [&](const auto& key) { return later.wanted.has(key); });
+  const auto says_text =
+      std::ranges::any_of(texts, [&](const auto& key) { return later.wanted.has(key); });
   if (says_text) {  // one way to say what is in a file replaces the other
     std::erase_if(wanted.fields, [&](const auto& field) {
       return std::ranges::find(texts, field.first) != texts.end();
@@ -162,7 +171,8 @@ void wait_for_restarts(Wanted& wanted, const Json& vars, Complaints& complaints)
   const auto* restart_on = find_value(wanted.fields, "restart_on");
   if (restart_on == nullptr || restart_on->array() == nullptr) return;
   for (const auto& item : *restart_on->array()) {
-    if (item.text() != nullptr) add_dependency(wanted, render_early(*item.text(), vars), item.pos, complaints);
+    if (item.text() != nullptr)
+      add_dependency(wanted, render_early(*item.text(), vars), item.pos, complaints);
   }
 }
 
@@ -171,7 +181,8 @@ struct Placed {
   Wanted wanted;
 };
 
-/// Renders the name and `after`, so that an override finds its resource whichever way it is written.
+/// Renders the name and `after`, so that an override finds its resource whichever way it is
+/// written.
 void settle_names(Wanted& wanted, const Schema& schema, const Json& vars) {
   const auto name = render_early(wanted.name, vars);
   if (name != wanted.name) {
@@ -179,13 +190,15 @@ void settle_names(Wanted& wanted, const Schema& schema, const Json& vars) {
     set_value(wanted.fields, key, Value(name, find_value(wanted.fields, key)->pos));
     wanted.name = name;
   }
-  for (auto& dependency : wanted.after) dependency.resource = render_early(dependency.resource, vars);
+  for (auto& dependency : wanted.after)
+    dependency.resource = render_early(dependency.resource, vars);
 }
 
 /// `merge_order` says who overrides whom, `rank` where a file's resources stand.
 std::vector<Wanted> merge_resources(const std::vector<const ProfileFile*>& merge_order,
                                     const std::map<const ProfileFile*, std::size_t>& rank,
-                                    const Schema& schema, const Json& vars, Complaints& complaints) {
+                                    const Schema& schema, const Json& vars,
+                                    Complaints& complaints) {
   std::vector<Placed> placed;
   std::map<std::string, std::size_t> index;
   for (const auto* file : merge_order) {
@@ -205,7 +218,8 @@ std::vector<Wanted> merge_resources(const std::vector<const ProfileFile*>& merge
   return resources;
 }
 
-void check_required(const std::vector<Wanted>& resources, const Schema& schema, Complaints& complaints) {
+void check_required(const std::vector<Wanted>& resources, const Schema& schema,
+                    Complaints& complaints) {
   for (const auto& wanted : resources) {
     const auto kind = std::ranges::find(schema.kinds, wanted.kind, &KindSchema::kind);
     for (const auto& field : kind->fields) {
@@ -215,7 +229,7 @@ void check_required(const std::vector<Wanted>& resources, const Schema& schema, 
   }
 }
 
-// --- the rest --------------------------------------------------------------------------------------
+// --- the rest ------------------------------------------------------------------------------------
 
 void merge_measurement(std::vector<MeasurementSpec>& all, const DeclaredMeasurement& later) {
   const auto same = std::ranges::find_if(all, [&](const MeasurementSpec& one) {
@@ -245,7 +259,8 @@ void merge_rest(Profile& profile, const ProfileFile& file) {
   if (file.requires_arch) profile.requires_arch = *file.requires_arch;
   if (file.transport) profile.fabric.transport = *file.transport;
   if (file.floor_fraction) profile.fabric.floor_fraction = *file.floor_fraction;
-  for (const auto& measurement : file.measurements) merge_measurement(profile.measurements, measurement);
+  for (const auto& measurement : file.measurements)
+    merge_measurement(profile.measurements, measurement);
   for (const auto& check : file.checks) merge_check(profile.checks, check);
 }
 
@@ -260,16 +275,19 @@ std::vector<Mention> targets_of(const std::vector<ProfileFile>& files) {
 
 }  // namespace
 
-Result<Profile> load_profile(const std::string& name, const fs::path& directory, const Value::Table& vars,
-                             const std::vector<std::string>& set, const Schema& schema) {
+Result<Profile> load_profile(const std::string& name, const fs::path& directory,
+                             const Value::Table& vars, const std::vector<std::string>& set,
+                             const Schema& schema) {
   const ProfileFiles lookup(directory);
   Complaints complaints;
   Collector collector(lookup, schema, complaints);
   std::vector<ProfileFile> own;  // the includes, then the profile
   if (const auto done = collector.collect(name, {}, {}, own); !done) return fail(done.error());
   if (!own.back().is_profile && complaints.empty()) {
-    return fail(Fault::usage, fmt::format("{} is a component, not a profile: it has no [profile]", own.back().where),
-                "`podwright profile list` shows the profiles");
+    return fail(
+        Fault::usage,
+        fmt::format("{} is a component, not a profile: it has no [profile]", own.back().where),
+        "`podwright profile list` shows the profiles");
   }
 
   Profile profile;
@@ -280,7 +298,9 @@ Result<Profile> load_profile(const std::string& name, const fs::path& directory,
     profile.handoff_targets.push_back(target.name);
     const auto component = schema.handoffs.find(target.name);
     if (component == schema.handoffs.end() || component->second.empty()) continue;
-    if (const auto done = collector.collect(component->second, target.pos, own.back().root, handed_off); !done) {
+    if (const auto done =
+            collector.collect(component->second, target.pos, own.back().root, handed_off);
+        !done) {
       return fail(done.error());
     }
   }
@@ -299,7 +319,8 @@ Result<Profile> load_profile(const std::string& name, const fs::path& directory,
   merge_order.push_back(&own.back());
 
   profile.vars = merge_variables(merge_order, vars, set, complaints);
-  profile.resources = merge_resources(merge_order, rank, schema, to_json(Value(profile.vars)), complaints);
+  profile.resources =
+      merge_resources(merge_order, rank, schema, to_json(Value(profile.vars)), complaints);
   for (const auto* file : merge_order) merge_rest(profile, *file);
   check_required(profile.resources, schema, complaints);
   check_dependencies(profile.resources, complaints);

@@ -39,7 +39,8 @@ bool is_mode(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
 }
 
-/// What a value of `type` must be, or nothing when `value` is one. Templates are of any scalar type.
+/// What a value of `type` must be, or nothing when `value` is one. Templates are of any scalar
+/// type.
 std::string_view missed_type(const Value& value, std::string_view type) {
   if (is_template(value) || type == "any") return {};
   if (type == "text") return value.text() != nullptr ? "" : "a string";
@@ -47,11 +48,13 @@ std::string_view missed_type(const Value& value, std::string_view type) {
   if (type == "integer") return value.integer() != nullptr ? "" : "an integer";
   if (type == "number") return value.number() ? "" : "a number";
   if (type == "mode") {
-    return value.text() != nullptr && is_mode(*value.text()) ? "" : "octal permissions such as \"0644\"";
+    return value.text() != nullptr && is_mode(*value.text()) ? ""
+                                                             : "octal permissions such as \"0644\"";
   }
   if (type == "list") {
     const auto* items = value.array();
-    const bool fits = items == nullptr ? value.text() != nullptr : std::ranges::all_of(*items, is_scalar);
+    const bool fits =
+        items == nullptr ? value.text() != nullptr : std::ranges::all_of(*items, is_scalar);
     return fits ? "" : "an array of strings";
   }
   return {};
@@ -61,15 +64,16 @@ std::string_view missed_type(const Value& value, std::string_view type) {
 void check_field(const Value& value, const KindSchema::Field& field, std::string_view where,
                  Complaints& complaints) {
   if (const auto wanted = missed_type(value, field.type); !wanted.empty()) {
-    complaints.add(value.pos, fmt::format("{} in {} {}", field.name, where, wrong_type(wanted, value)));
+    complaints.add(value.pos,
+                   fmt::format("{} in {} {}", field.name, where, wrong_type(wanted, value)));
     return;
   }
   if (field.choices.empty() || is_template(value)) return;
   const auto text = value.scalar_text();
   if (std::ranges::find(field.choices, text) != field.choices.end()) return;
-  complaints.add(value.pos, fmt::format("{} in {} must be {}, not \"{}\"{}", field.name, where,
-                                        join(field.choices, " or "), text,
-                                        did_you_mean(text, field.choices)));
+  complaints.add(value.pos,
+                 fmt::format("{} in {} must be {}, not \"{}\"{}", field.name, where,
+                             join(field.choices, " or "), text, did_you_mean(text, field.choices)));
 }
 
 bool has_field(const KindSchema& kind, std::string_view name) {
@@ -78,7 +82,8 @@ bool has_field(const KindSchema& kind, std::string_view name) {
 
 class FileReader {
  public:
-  FileReader(const FoundText& found, const Schema& schema, const ProfileFiles& files, Complaints& complaints)
+  FileReader(const FoundText& found, const Schema& schema, const ProfileFiles& files,
+             Complaints& complaints)
       : found_(found), schema_(schema), files_(files), complaints_(complaints) {}
 
   ProfileFile read(const std::string& component) {
@@ -135,7 +140,7 @@ class FileReader {
     return mentions;
   }
 
-  // --- resources -----------------------------------------------------------------------------------
+  // --- resources ---------------------------------------------------------------------------------
 
   void read_resources(TableReader& top) {
     struct Table {
@@ -242,7 +247,8 @@ class FileReader {
       given = value;
     }
     const auto* source = find_value(fields, "source");
-    if (given == nullptr || given->text() == nullptr || given == find_value(fields, "content")) return;
+    if (given == nullptr || given->text() == nullptr || given == find_value(fields, "content"))
+      return;
     const bool verbatim = given == source;
     const auto text = files_.text(*given->text(), found_.root, found_.where);
     if (!text) {
@@ -250,8 +256,9 @@ class FileReader {
       return;
     }
     if (!is_utf8(text->content)) {
-      complaints_.add(given->pos, fmt::format("{} is not UTF-8 text; bring binary files in an [[archive]]",
-                                              text->where));
+      complaints_.add(
+          given->pos,
+          fmt::format("{} is not UTF-8 text; bring binary files in an [[archive]]", text->where));
       return;
     }
     file_.texts.push_back(text->where);
@@ -265,14 +272,14 @@ class FileReader {
     const auto id = declared.wanted.id();
     const auto [place, fresh] = ids_.try_emplace(id, declared.wanted.pos);
     if (!fresh) {
-      complaints_.add(declared.wanted.pos, fmt::format("{} is declared in this file already, at {}", id,
-                                                       place->second.str()));
+      complaints_.add(declared.wanted.pos, fmt::format("{} is declared in this file already, at {}",
+                                                       id, place->second.str()));
       return;
     }
     file_.resources.push_back(std::move(declared));
   }
 
-  // --- the rest ------------------------------------------------------------------------------------
+  // --- the rest ----------------------------------------------------------------------------------
 
   void read_fabric(TableReader& top) {
     const auto* value = top.any("fabric");
@@ -287,8 +294,9 @@ class FileReader {
     }
     file_.floor_fraction = table.number("floor_fraction");
     if (file_.floor_fraction && !(*file_.floor_fraction > 0 && *file_.floor_fraction <= 1)) {
-      table.complain("floor_fraction", "floor_fraction in [fabric] must be a share of the line rate, more "
-                                       "than 0 and up to 1");
+      table.complain("floor_fraction",
+                     "floor_fraction in [fabric] must be a share of the line rate, more "
+                     "than 0 and up to 1");
     }
     table.refuse_the_rest();
   }
@@ -304,12 +312,14 @@ class FileReader {
     if (const auto seconds = table.number("seconds")) {
       declared.says_seconds = true;
       spec.seconds = *seconds;
-      if (!(*seconds > 0 && *seconds <= 86400)) table.complain("seconds", "seconds must be more than 0, and a day at most");
+      if (!(*seconds > 0 && *seconds <= 86400))
+        table.complain("seconds", "seconds must be more than 0, and a day at most");
     }
     if (const auto floor = table.number("min_busbw_gbytes_per_s")) {
       declared.says_floor = true;
       spec.min_busbw_gbytes_per_s = *floor;
-      if (!(*floor >= 0)) table.complain("min_busbw_gbytes_per_s", "min_busbw_gbytes_per_s must not be negative");
+      if (!(*floor >= 0))
+        table.complain("min_busbw_gbytes_per_s", "min_busbw_gbytes_per_s must not be negative");
     }
     const std::vector<std::string> known = {"kind", "tool", "seconds", "min_busbw_gbytes_per_s"};
     for (const auto& [key, option] : *value.table()) {
@@ -317,7 +327,9 @@ class FileReader {
       table.any(key);
       // Tools have options of their own, but nobody's option is one letter off a known key.
       if (const auto near = nearest(key, known)) {
-        complaints_.add(option.pos, fmt::format("unknown key \"{}\" in [[measurement]]; did you mean \"{}\"?", key, *near));
+        complaints_.add(
+            option.pos,
+            fmt::format("unknown key \"{}\" in [[measurement]]; did you mean \"{}\"?", key, *near));
       }
       set_value(spec.options, key, option);
     }
@@ -326,14 +338,17 @@ class FileReader {
   }
 
   /// A text that must be there and be one of `choices`.
-  std::string required(TableReader& table, std::string_view key, const std::vector<std::string>& choices) {
+  std::string required(TableReader& table, std::string_view key,
+                       const std::vector<std::string>& choices) {
     const auto text = table.text(key);
     if (!text) {
-      if (table.any(key) == nullptr) table.complain(key, fmt::format("{} needs {}", table.where(), key));
+      if (table.any(key) == nullptr)
+        table.complain(key, fmt::format("{} needs {}", table.where(), key));
       return {};
     }
     if (std::ranges::find(choices, *text) == choices.end()) {
-      table.complain(key, fmt::format("there is no {} \"{}\"{}", key == "id" ? "check" : key, *text, did_you_mean(*text, choices)));
+      table.complain(key, fmt::format("there is no {} \"{}\"{}", key == "id" ? "check" : key, *text,
+                                      did_you_mean(*text, choices)));
     }
     return *text;
   }
@@ -352,7 +367,8 @@ class FileReader {
     if (options != schema_.check_options.end()) {
       const auto where = fmt::format("[[check]] {}", spec.id);
       for (const auto& field : options->second) {
-        if (const auto* given = table.any(field.name)) check_field(*given, field, where, complaints_);
+        if (const auto* given = table.any(field.name))
+          check_field(*given, field, where, complaints_);
       }
       table.refuse_the_rest();
     }
@@ -389,7 +405,8 @@ class FileReader {
 }  // namespace
 
 ProfileFile read_profile_file(const FoundText& found, const std::string& component,
-                              const Schema& schema, const ProfileFiles& files, Complaints& complaints) {
+                              const Schema& schema, const ProfileFiles& files,
+                              Complaints& complaints) {
   return FileReader(found, schema, files, complaints).read(component);
 }
 

@@ -59,6 +59,7 @@ struct ProfileFile {
 
 /// Reads `found`, included as `component`; what is wrong with it goes to `complaints`.
 ProfileFile read_profile_file(const FoundText& found, const std::string& component,
-                              const Schema& schema, const ProfileFiles& files, Complaints& complaints);
+                              const Schema& schema, const ProfileFiles& files,
+                              Complaints& complaints);
 
 }  // namespace podwright

@@ -27,7 +27,8 @@ Result<FoundText> read(const fs::path& file, const fs::path& root) {
     error.fault = Fault::usage;
     return fail(std::move(error));
   }
-  return FoundText{.where = file.lexically_normal().string(), .root = root, .content = std::move(*content)};
+  return FoundText{
+      .where = file.lexically_normal().string(), .root = root, .content = std::move(*content)};
 }
 
 bool is_asset(const std::string& path) {
@@ -39,7 +40,8 @@ bool is_asset(const std::string& path) {
 Result<FoundText> read_asset(const std::string& path) {
   auto asset = load_asset(path);
   if (!asset) return fail(asset.error());
-  return FoundText{.where = std::move(asset->where), .root = {}, .content = std::move(asset->content)};
+  return FoundText{
+      .where = std::move(asset->where), .root = {}, .content = std::move(asset->content)};
 }
 
 /// "profiles/base/hpc-node.toml" -> "base/hpc-node"
@@ -60,7 +62,8 @@ std::vector<std::string> ProfileFiles::known_names() const {
   const auto own = directory_ / "profiles";
   for (auto entry = fs::recursive_directory_iterator(own, problem);
        !problem && entry != fs::recursive_directory_iterator(); entry.increment(problem)) {
-    if (entry->path().extension() == ".toml") names.insert(bare(entry->path().lexically_relative(own).string()));
+    if (entry->path().extension() == ".toml")
+      names.insert(bare(entry->path().lexically_relative(own).string()));
   }
   return {names.begin(), names.end()};
 }
@@ -86,8 +89,9 @@ Result<FoundText> ProfileFiles::component(const std::string& name, const fs::pat
     if (is_file(folder / file_name)) return read(folder / file_name, folder);
   }
   if (is_asset("profiles/" + file_name)) return read_asset("profiles/" + file_name);
-  return fail(Fault::usage, fmt::format("there is no profile or component \"{}\"{}", name,
-                                        did_you_mean(name, known_names())),
+  return fail(Fault::usage,
+              fmt::format("there is no profile or component \"{}\"{}", name,
+                          did_you_mean(name, known_names())),
               "`podwright profile list` shows what there is");
 }
 
@@ -113,7 +117,8 @@ Result<FoundText> ProfileFiles::text(const std::string& name, const fs::path& ro
   if (!given.is_absolute() && is_asset("templates/" + name)) return read_asset("templates/" + name);
   std::vector<std::string> known;
   for (const auto& path : list_assets("templates")) known.push_back(path.substr(10));
-  return fail(Fault::usage, fmt::format("there is no file \"{}\"{}", name, did_you_mean(name, known)));
+  return fail(Fault::usage,
+              fmt::format("there is no file \"{}\"{}", name, did_you_mean(name, known)));
 }
 
 }  // namespace podwright

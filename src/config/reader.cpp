@@ -20,7 +20,8 @@ void Complaints::add(const SourcePos& pos, std::string_view text) {
 }
 
 void Complaints::add(const SourcePos& pos, const Error& error) {
-  all_.emplace_back(pos, error.hint.empty() ? error.what : fmt::format("{} ({})", error.what, error.hint));
+  all_.emplace_back(
+      pos, error.hint.empty() ? error.what : fmt::format("{} ({})", error.what, error.hint));
 }
 
 Status Complaints::status() const {
@@ -130,10 +131,10 @@ std::vector<const Value*> TableReader::tables(std::string_view key) {
   if (value == nullptr) return {};
   const auto* items = value->array();
   if (items == nullptr) {
-    complaints_.add(value->pos, fmt::format("{} must be an array of tables: write [[{}]]{}", key, key,
-                                            value->table() != nullptr
-                                                ? fmt::format(" instead of [{}]", key)
-                                                : ""));
+    complaints_.add(
+        value->pos,
+        fmt::format("{} must be an array of tables: write [[{}]]{}", key, key,
+                    value->table() != nullptr ? fmt::format(" instead of [{}]", key) : ""));
     return {};
   }
   std::vector<const Value*> all;

@@ -18,7 +18,8 @@ namespace podwright {
 class Complaints {
  public:
   void add(const SourcePos& pos, std::string_view text);
-  /// An error whose text begins with its place already; `pos` says where it is told among the others.
+  /// An error whose text begins with its place already; `pos` says where it is told among the
+  /// others.
   void add(const SourcePos& pos, const Error& error);
   [[nodiscard]] bool empty() const { return all_.empty(); }
   /// An error with one "FILE:LINE:COLUMN: text" a line, in the order of the file; ok without any.

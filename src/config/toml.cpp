@@ -29,8 +29,8 @@ Value convert_table(const toml::table& table, const SourcePos& pos, const std::s
   Value::Table out;
   out.reserve(entries.size());
   for (const auto& [key, node] : entries) {
-    const bool has_head = (node->is_table() && !node->as_table()->is_inline()) ||
-                          node->is_array_of_tables();
+    const bool has_head =
+        (node->is_table() && !node->as_table()->is_inline()) || node->is_array_of_tables();
     const auto& at = has_head ? node->source().begin : key->source().begin;
     out.emplace_back(std::string(key->str()), convert(*node, place(at, name), name));
   }
@@ -63,8 +63,7 @@ Result<Value> parse_toml(std::string_view text, const std::string& name) {
     return convert_table(document, {.file = name, .line = 1, .column = 1}, name);
   } catch (const toml::parse_error& problem) {
     const std::string_view why = problem.description();
-    return fail(Fault::usage,
-                fmt::format("{}: {}", place(problem.source().begin, name).str(), why),
+    return fail(Fault::usage, fmt::format("{}: {}", place(problem.source().begin, name).str(), why),
                 why.find("could not determine value type") == std::string_view::npos
                     ? ""
                     : "texts are written in quotes");

@@ -6,11 +6,16 @@ namespace podwright {
 
 std::string_view to_string(CheckStatus status) {
   switch (status) {
-    case CheckStatus::pass: return "pass";
-    case CheckStatus::warn: return "warn";
-    case CheckStatus::fail: return "fail";
-    case CheckStatus::skip: return "skip";
-    case CheckStatus::error: return "error";
+    case CheckStatus::pass:
+      return "pass";
+    case CheckStatus::warn:
+      return "warn";
+    case CheckStatus::fail:
+      return "fail";
+    case CheckStatus::skip:
+      return "skip";
+    case CheckStatus::error:
+      return "error";
   }
   return "error";
 }

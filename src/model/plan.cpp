@@ -6,10 +6,14 @@ namespace podwright {
 
 std::string_view to_string(NodeStatus status) {
   switch (status) {
-    case NodeStatus::ok: return "ok";
-    case NodeStatus::failed: return "failed";
-    case NodeStatus::unreachable: return "unreachable";
-    case NodeStatus::quarantined: return "quarantined";
+    case NodeStatus::ok:
+      return "ok";
+    case NodeStatus::failed:
+      return "failed";
+    case NodeStatus::unreachable:
+      return "unreachable";
+    case NodeStatus::quarantined:
+      return "quarantined";
   }
   return "failed";
 }

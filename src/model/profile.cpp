@@ -8,7 +8,8 @@ namespace podwright {
 
 namespace {
 
-// Fields were checked by the loader and, after rendering, by the engine: what is wrong here is a bug.
+// Fields were checked by the loader and, after rendering, by the engine: what is wrong here is a
+// bug.
 [[noreturn]] void wrong_type(const Wanted& wanted, std::string_view field, std::string_view want) {
   throw std::logic_error(wanted.pos.str() + ": field '" + std::string(field) + "' of " +
                          wanted.id() + " is not " + std::string(want));

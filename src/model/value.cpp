@@ -1,7 +1,8 @@
 #include "model/value.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace podwright {
 
@@ -24,13 +25,20 @@ const Value* Value::find(std::string_view key) const {
 
 std::string_view Value::type_name() const {
   switch (data.index()) {
-    case 1: return "a boolean";
-    case 2: return "an integer";
-    case 3: return "a number";
-    case 4: return "a string";
-    case 5: return "an array";
-    case 6: return "a table";
-    default: return "nothing";
+    case 1:
+      return "a boolean";
+    case 2:
+      return "an integer";
+    case 3:
+      return "a number";
+    case 4:
+      return "a string";
+    case 5:
+      return "an array";
+    case 6:
+      return "a table";
+    default:
+      return "nothing";
   }
 }
 

@@ -1,4 +1,5 @@
-/// Files that must be refused: each says in its first comments how, "# expect: words of the message".
+/// Files that must be refused: each says in its first comments how, "# expect: words of the
+/// message".
 #pragma once
 
 #include <filesystem>

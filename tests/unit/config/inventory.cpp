@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <unistd.h>
 
-#include "base/files.hpp"
 #include "bad_files.hpp"
+#include "base/files.hpp"
 #include "config/config.hpp"
 
 using namespace podwright;
@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 Result<Inventory> load_text(const std::string& text) {
-  const fs::path folder = fs::temp_directory_path() / ("podwright-inventory-" + std::to_string(getpid()));
+  const fs::path folder =
+      fs::temp_directory_path() / ("podwright-inventory-" + std::to_string(getpid()));
   fs::create_directories(folder);
   std::ofstream(folder / "cluster.toml") << text;
   auto inventory = load_inventory(folder / "cluster.toml");
@@ -133,7 +134,8 @@ TEST_CASE("the file of the manual: ranges expand together, ssh is merged, paths 
 
 TEST_CASE("a node's ssh may be a table of its own") {
   const auto inventory = loaded(
-      "[ssh]\nuser = \"a\"\n[[node]]\nname = \"x\"\nssh = { user = \"b\", port = 2201, ssh_config = \"conf\" }\n");
+      "[ssh]\nuser = \"a\"\n[[node]]\nname = \"x\"\nssh = { user = \"b\", port = 2201, ssh_config "
+      "= \"conf\" }\n");
   const auto& ssh = inventory.nodes.front().ssh;
   CHECK(ssh.user == "b");
   CHECK(ssh.port == 2201);

@@ -1,11 +1,12 @@
 #include "config/json.hpp"
-#include "base/json.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
 #include <functional>
 #include <limits>
+
+#include "base/json.hpp"
 
 using namespace podwright;
 
@@ -37,7 +38,8 @@ const std::vector<std::pair<std::string, Again>> kinds = {
     {"report", again(&report_from_json)},
 };
 
-/// Calls `visit` with a copy of `json` for each place in it, changed there by `change`, and the place.
+/// Calls `visit` with a copy of `json` for each place in it, changed there by `change`, and the
+/// place.
 void for_each_place(const Json& json, const std::function<Json(const Json&)>& change,
                     const std::function<void(const Json&, const std::string&)>& visit) {
   const auto flat = json.flatten();
@@ -68,8 +70,8 @@ TEST_CASE("documents are read and written again without a difference") {
 // documents in tests/cases/config/json, in which every member has a value that is not its default.
 TEST_CASE("no member of a model is forgotten") {
   {
-    [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w,
-                                  x, y, z, aa, ab, ac] = Facts{};
+    [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
+                                  w, x, y, z, aa, ab, ac] = Facts{};
   }
   { [[maybe_unused]] const auto& [a, b, c, d] = OsFacts{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h] = CpuFacts{}; }
@@ -99,35 +101,39 @@ TEST_CASE("no member of a model is forgotten") {
   { [[maybe_unused]] const auto& [a, b] = HandoffReport{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = Report{}; }
   { [[maybe_unused]] const auto& [a, b, c, d] = FabricPort{}; }
-  {
-    [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = SshSettings{};
-  }
+  { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = SshSettings{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g] = Node{}; }
 }
 
 TEST_CASE("a value of another type anywhere is an error that names the key, never an exception") {
-  const std::vector<Json> strangers = {nullptr, true, -1, 1e300, "x", Json::array({Json::array()}),
-                                       Json{{"x", 1}}, 18446744073709551615ULL};
+  const std::vector<Json> strangers = {nullptr,
+                                       true,
+                                       -1,
+                                       1e300,
+                                       "x",
+                                       Json::array({Json::array()}),
+                                       Json{{"x", 1}},
+                                       18446744073709551615ULL};
   int refused = 0;
   for (const auto& [name, read] : kinds) {
     if (name == "report") continue;  // made of the others; its own shape is tested below
     for (const auto& stranger : strangers) {
-      for_each_place(document(name), [&](const Json&) { return stranger; },
-                     [&](const Json& broken, const std::string& place) {
-                       const auto result = read(broken);
-                       if (result) return;
-                       ++refused;
-                       const auto key = place.substr(place.rfind('/') + 1);
-                       const auto is_index = key.find_first_not_of("0123456789") == std::string::npos;
-                       const auto wanted = is_index ? "[" + key + "]" : key;
-                       // A map's or list's entry of another shape may be named by what it lacks.
-                       const auto& what = result.error().what;
-                       const auto parent = place.substr(0, place.rfind('/'));
-                       const bool named = what.find(wanted) != std::string::npos ||
-                                          what.find(parent.substr(parent.rfind('/') + 1)) !=
-                                              std::string::npos;
-                       CHECK_MESSAGE(named, name, " ", place, ": ", what);
-                     });
+      for_each_place(
+          document(name), [&](const Json&) { return stranger; },
+          [&](const Json& broken, const std::string& place) {
+            const auto result = read(broken);
+            if (result) return;
+            ++refused;
+            const auto key = place.substr(place.rfind('/') + 1);
+            const auto is_index = key.find_first_not_of("0123456789") == std::string::npos;
+            const auto wanted = is_index ? "[" + key + "]" : key;
+            // A map's or list's entry of another shape may be named by what it lacks.
+            const auto& what = result.error().what;
+            const auto parent = place.substr(0, place.rfind('/'));
+            const bool named = what.find(wanted) != std::string::npos ||
+                               what.find(parent.substr(parent.rfind('/') + 1)) != std::string::npos;
+            CHECK_MESSAGE(named, name, " ", place, ": ", what);
+          });
     }
   }
   CHECK(refused > 1000);

@@ -30,7 +30,8 @@ std::vector<Case> cases(const std::string& file) {
     Case one{.input = line.substr(0, arrow == 0 ? 0 : arrow - 1), .names = {}, .error = {}};
     const auto right = line.substr(arrow + 3);
     if (right.starts_with("error: ")) one.error = right.substr(7);
-    else for (const auto word : words(right)) one.names.emplace_back(word);
+    else
+      for (const auto word : words(right)) one.names.emplace_back(word);
     all.push_back(one);
   }
   REQUIRE(all.size() > 5);
@@ -50,8 +51,14 @@ void judge(const Case& one, const Result<std::vector<std::string>>& got) {
 }
 
 Inventory small_cluster() {
-  Inventory inventory{.name = "pod", .profile = {}, .file = "cluster.toml", .directory = {},
-                      .state_dir = {}, .ssh = {}, .vars = {}, .nodes = {}};
+  Inventory inventory{.name = "pod",
+                      .profile = {},
+                      .file = "cluster.toml",
+                      .directory = {},
+                      .state_dir = {},
+                      .ssh = {},
+                      .vars = {},
+                      .nodes = {}};
   const auto add = [&](std::string name, std::string role, std::string leaf) {
     Node node;
     node.name = std::move(name);

@@ -18,17 +18,23 @@ KindSchema kind(std::string name, std::string key, std::vector<KindSchema::Field
 }
 
 KindSchema::Field field(std::string name, std::string type, std::vector<std::string> choices = {}) {
-  return {.name = std::move(name), .type = std::move(type), .required = false, .choices = std::move(choices)};
+  return {.name = std::move(name),
+          .type = std::move(type),
+          .required = false,
+          .choices = std::move(choices)};
 }
 
 Schema small_schema() {
   Schema schema;
   schema.kinds = {
-      kind("package", "name", {field("version", "text"), field("state", "text", {"present", "absent"})}),
+      kind("package", "name",
+           {field("version", "text"), field("state", "text", {"present", "absent"})}),
       kind("service", "name",
-           {field("state", "text", {"started", "stopped"}), field("enabled", "flag"), field("restart_on", "list")}),
+           {field("state", "text", {"started", "stopped"}), field("enabled", "flag"),
+            field("restart_on", "list")}),
       kind("file", "path",
-           {field("content", "text"), field("template", "text"), field("source", "text"), field("mode", "mode")}),
+           {field("content", "text"), field("template", "text"), field("source", "text"),
+            field("mode", "mode")}),
       kind("line", "path", {{.name = "line", .type = "text", .required = true, .choices = {}}}),
       kind("user", "name", {field("uid", "integer"), field("shell", "text")}),
       kind("group", "name", {}),
@@ -37,7 +43,10 @@ Schema small_schema() {
   schema.measurements = {"iperf3", "mpi-allreduce"};
   schema.checks = {"gpu.count", "fs.use"};
   schema.check_options["gpu.count"] = {field("expect", "integer")};
-  schema.handoffs = {{"hosts", ""}, {"slurm", "handoff/slurm-site"}, {"ghost", "handoff/does-not-exist"}, {"nothing", ""}};
+  schema.handoffs = {{"hosts", ""},
+                     {"slurm", "handoff/slurm-site"},
+                     {"ghost", "handoff/does-not-exist"},
+                     {"nothing", ""}};
   return schema;
 }
 
@@ -56,7 +65,9 @@ std::string refused(const Value::Table& vars, const std::vector<std::string>& se
   return profile.error().what;
 }
 
-bool says(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
+bool says(const std::string& text, const std::string& words) {
+  return text.find(words) != std::string::npos;
+}
 
 }  // namespace
 
@@ -82,7 +93,8 @@ TEST_CASE("resources stand in document order, includes first and once, hand-off 
   std::vector<std::string> ids;
   for (const auto& resource : profile.resources) ids.push_back(resource.id());
   CHECK(join(ids, " ") ==
-        "package/chrony file//etc/chrony/chrony.conf service/chrony package/htop package/tmux group/train "
+        "package/chrony file//etc/chrony/chrony.conf service/chrony package/htop package/tmux "
+        "group/train "
         "user/train file//etc/alerts.yaml hostname/{{node.name}} file//etc/motd service/slurmd "
         "service/slurmctld");
   CHECK(profile.name == "layered");
@@ -133,7 +145,8 @@ TEST_CASE("templates and sources are read; sources are marked so that nobody ren
   CHECK(conf->text("content") == "server {{ntp}} iburst\n");
   CHECK(conf->text("template") == "chrony-site.conf");
   CHECK_FALSE(conf->has("verbatim"));
-  CHECK(find_value(conf->fields, "content")->pos.str() == (site / "templates/chrony-site.conf").string());
+  CHECK(find_value(conf->fields, "content")->pos.str() ==
+        (site / "templates/chrony-site.conf").string());
   const auto* alerts = profile.find("file//etc/alerts.yaml");
   REQUIRE(alerts != nullptr);
   CHECK(says(alerts->text("content"), "{{ $labels.instance }}"));
@@ -177,7 +190,8 @@ TEST_CASE("variables: the profile, then cluster.toml, then --set") {
   CHECK(text(loaded(), "ntp") == "pool.example");
   CHECK(text(loaded(), "workers") == "4");
   CHECK(text(loaded(), "partition") == "train");
-  const Value::Table cluster = {{"workers", Value(std::int64_t{8})}, {"account", Value(std::string("ml"))}};
+  const Value::Table cluster = {{"workers", Value(std::int64_t{8})},
+                                {"account", Value(std::string("ml"))}};
   CHECK(text(loaded(cluster), "workers") == "8");
   CHECK(loaded(cluster).find("user/ml") != nullptr);
   CHECK(text(loaded(cluster, {"workers=16"}), "workers") == "16");
@@ -193,8 +207,10 @@ TEST_CASE("variables that nobody declares, and of another type, are refused") {
   CHECK(refused({{"workrs", Value(std::int64_t{8}, pos)}}, {}) ==
         "cluster.toml:9:1: the profile has no variable \"workrs\"; did you mean \"workers\"?");
   CHECK(says(refused({{"workers", Value(std::string("many"), pos)}}, {}),
-             "cluster.toml:9:1: variable workers must be an integer, not a string (\"many\"), as declared at "));
-  CHECK(says(refused({}, {"workers=many"}), "--set workers=many: variable workers must be an integer"));
+             "cluster.toml:9:1: variable workers must be an integer, not a string (\"many\"), as "
+             "declared at "));
+  CHECK(says(refused({}, {"workers=many"}),
+             "--set workers=many: variable workers must be an integer"));
   CHECK(says(refused({}, {"wokers=1"}), "did you mean \"workers\"?"));
   CHECK(says(refused({}, {"workers"}), "a variable is set as key=value"));
   CHECK(says(refused({}, {"=3"}), "a variable is set as key=value"));
@@ -206,5 +222,6 @@ TEST_CASE("a profile is found as a file, below cluster.toml's folder and in its 
   CHECK(load_profile("profiles/layered", site, {}, {}, small_schema()));
   const auto none = load_profile("layred", site, {}, {}, small_schema());
   REQUIRE_FALSE(none);
-  CHECK(says(none.error().what, "there is no profile or component \"layred\"; did you mean \"layered\"?"));
+  CHECK(says(none.error().what,
+             "there is no profile or component \"layred\"; did you mean \"layered\"?"));
 }
