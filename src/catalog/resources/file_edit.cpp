@@ -17,11 +17,17 @@ std::string block_text(const FileEdit::Block& block) {
 
 }  // namespace
 
+std::vector<std::string_view> exact_lines(std::string_view text) {
+  auto all = split(text, '\n');
+  if (!all.empty() && all.back().empty()) all.pop_back();
+  return all;
+}
+
 std::string apply_edit(const FileEdit& edit, std::string_view before) {
   std::string after;
   bool inside = false;
   bool placed = false;
-  for (const auto line : lines(before)) {
+  for (const auto line : exact_lines(before)) {
     if (inside) {
       if (line == edit.block->end) inside = false;
       continue;

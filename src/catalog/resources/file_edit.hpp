@@ -28,6 +28,8 @@ struct FileEdit {
   [[nodiscard]] bool empty() const { return lines.empty() && !block && append.empty(); }
 };
 
+/// Lines as they are: a carriage return at the end of one is a part of it.
+std::vector<std::string_view> exact_lines(std::string_view text);
 /// `before` as the edit leaves it.
 std::string apply_edit(const FileEdit& edit, std::string_view before);
 /// sh that prints the file "$f" as the edit leaves it; an absent file counts as empty.

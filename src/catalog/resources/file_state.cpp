@@ -69,10 +69,14 @@ FileChange content_change(const WantedFile& wanted, const FileState& state) {
 }  // namespace
 
 std::string file_probe(std::string_view path, Content content, std::string_view wanted_sha256) {
+  return sh::assign("f", path) + probe_of_f(content, wanted_sha256);
+}
+
+std::string probe_of_f(Content content, std::string_view wanted_sha256) {
   // The digest that needs no content to be shown; "any" matches none, so that it is always shown.
   const auto same = content == Content::unless_same ? wanted_sha256 : std::string_view("any");
   const auto most = content == Content::never ? 0 : most_content_bytes;
-  return sh::assign("f", path) + sh::assign("same", same) + fmt::format("most={}", most) + R"sh(
+  return sh::assign("same", same) + fmt::format("most={}", most) + R"sh(
 if [ -L "$f" ]; then
   echo 'type symlink'
   printf 'target %s\n' "$(readlink "$f")"
@@ -181,11 +185,16 @@ std::string print_script(std::string_view content) {
 std::string replace_script(const std::string& path, const std::string& fill,
                            const std::optional<Ownership>& ownership, bool parents,
                            std::string_view validate) {
-  std::string script = sh::assign("f", path) + sh::assign("d", parent_of(path));
+  return sh::assign("f", path) + replace_f_script(fill, ownership, parents, validate);
+}
+
+std::string replace_f_script(const std::string& fill, const std::optional<Ownership>& ownership,
+                             bool parents, std::string_view validate) {
+  std::string script = "d=${f%/*}/\n";
   script += parents ? R"sh(mkdir -p "$d" || exit)sh"
-                    : R"sh([ -d "$d" ] || { echo "there is no folder $d to put it in" >&2; exit 1; })sh";
+                    : R"sh([ -d "$d" ] || { printf 'there is no folder %s to put it in\n' "$d" >&2; exit 1; })sh";
   script += R"sh(
-t=$(mktemp "$d/.podwright.XXXXXX") || exit
+t=$(mktemp "$d.podwright.XXXXXX") || exit
 trap 'rm -f "$t"' EXIT
 )sh";
   script += fmt::format("{{\n{}\n}} >\"$t\" || exit\n", fill);
@@ -195,10 +204,11 @@ chown "${o% *}" "$t" && chmod "${o#* }" "$t" || exit
 )sh";
   if (!validate.empty()) {
     const auto command = replace_all(std::string(validate), "{}", "\"$1\"");
-    const auto complaint =
-        fmt::format("the new {} was not put in place: it does not pass {}", path, validate);
-    script += fmt::format("sh -c {} sh \"$t\" || {{ echo {} >&2; exit 1; }}\n", sh::quote(command),
-                          sh::quote(complaint));
+    script += sh::assign("v", validate) + fmt::format("sh -c {} sh \"$t\" || {{\n", sh::quote(command)) +
+              R"sh(  printf 'the new %s was not put in place: it does not pass %s\n' "$f" "$v" >&2
+  exit 1
+}
+)sh";
   }
   return script + "mv -f \"$t\" \"$f\" || exit\n";
 }
@@ -241,11 +251,6 @@ Result<std::string> wanted_path(const Wanted& wanted, std::string_view field) {
                   "begin it with / and do not end it with /");
   }
   return path;
-}
-
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 Result<std::vector<Step>> steps_for(const Wanted& wanted, Result<std::optional<FileChange>> change) {

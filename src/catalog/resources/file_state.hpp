@@ -51,6 +51,8 @@ enum class Content {
 
 /// sh that prints the state of `path`. Two forks when nothing differs.
 std::string file_probe(std::string_view path, Content content, std::string_view wanted_sha256 = {});
+/// The same of the path that the shell variable f holds.
+std::string probe_of_f(Content content, std::string_view wanted_sha256 = {});
 FileState file_state(const Reading& reading);
 
 /// What has to happen to a file.
@@ -75,6 +77,9 @@ std::string ownership_difference(const Ownership& wanted, const FileState& state
 std::string replace_script(const std::string& path, const std::string& fill,
                            const std::optional<Ownership>& ownership, bool parents = false,
                            std::string_view validate = {});
+/// The same for the path that the shell variable f holds.
+std::string replace_f_script(const std::string& fill, const std::optional<Ownership>& ownership,
+                             bool parents = false, std::string_view validate = {});
 /// sh that sets owner, group and mode of what the shell variable `variable` names.
 std::string ownership_script(std::string_view variable, const Ownership& ownership);
 /// sh that prints `content`, whatever bytes it holds.
@@ -91,9 +96,6 @@ TextChange text_change(std::string_view before, std::string_view after, std::str
 Result<Ownership> wanted_ownership(const Wanted& wanted, std::string_view default_mode);
 /// The field `path`, which must be absolute and plain.
 Result<std::string> wanted_path(const Wanted& wanted, std::string_view field = "path");
-/// "/etc/x" -> "/etc"; "/x" -> "/"
-std::string parent_of(const std::string& path);
-
 /// The steps that carry out a change: one or none.
 Result<std::vector<Step>> steps_for(const Wanted& wanted, Result<std::optional<FileChange>> change);
 

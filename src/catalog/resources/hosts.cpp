@@ -21,7 +21,7 @@ struct Entry {
 
 /// A line of /etc/hosts; nothing where it holds no entry.
 std::optional<Entry> entry_of(std::string_view line) {
-  const auto parts = words(line.substr(0, line.find('#')));
+  const auto parts = words(trim(line.substr(0, line.find('#'))));
   if (parts.size() < 2) return std::nullopt;
   Entry entry{.address = std::string(parts.front())};
   for (const auto name : std::span(parts).subspan(1)) entry.names.emplace_back(name);
@@ -87,7 +87,7 @@ Result<FileEdit> edit_of(const Wanted& wanted, const std::string& path, std::str
   }
 
   std::string open;  // the end of the block that the line is in, ours or another's
-  for (const auto line : lines(before)) {
+  for (const auto line : exact_lines(before)) {
     if (!open.empty()) {
       if (line == open) open.clear();
     } else if (line.starts_with("# podwright begin ")) {

@@ -80,11 +80,10 @@ const Registered secret{ResourceKind{
             {.name = "name", .required = true,
              .doc = "Name of the secret; files of the same name hold the same bytes"},
             {.name = "kind",
-             .doc = "random: bytes; text: letters and digits, a password; ssh-ed25519: a private key, "
-                    "whose public half templates know as {{secrets.NAME.public}}. Default: random",
-             .choices = {"random", "text", "ssh-ed25519"}},
-            {.name = "bytes", .type = FieldType::integer,
-             .doc = "How many random bytes, or characters of text. Default: 128 and 32"},
+             .doc = "random: bytes; ssh-ed25519: a private key, whose public half templates know as "
+                    "{{secrets.NAME.public}}. Default: random",
+             .choices = {"random", "ssh-ed25519"}},
+            {.name = "bytes", .type = FieldType::integer, .doc = "How many random bytes. Default: 1024"},
             {.name = "owner", .doc = "User, by name or number. Default: root"},
             {.name = "group", .doc = "Group, by name or number. Default: root"},
             {.name = "mode", .type = FieldType::mode, .doc = "Permissions, octal. Default: \"0600\""},

@@ -87,8 +87,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   }
   if (set) {
     step.script += sh::assign("k", kernel_file(key)) + sh::assign("v", value) + R"sh(
-[ -e "$k" ] || { echo "the kernel has no $k (is its module loaded?)" >&2; exit 1; }
-printf '%s\n' "$v" >"$k" || { echo "the kernel refused $v for $k" >&2; exit 1; }
+[ -e "$k" ] || { printf 'the kernel has no %s: is its module loaded?\n' "$k" >&2; exit 1; }
+printf '%s\n' "$v" >"$k" || { printf 'the kernel refused %s for %s\n' "$v" "$k" >&2; exit 1; }
 )sh";
   }
   step.deadline = std::chrono::seconds(30);

@@ -224,6 +224,47 @@ TEST_CASE("resources live: a block of hosts") {
   }
 }
 
+TEST_CASE("resources live: one line of a file") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto path = dir / "sshd_config";
+    REQUIRE(write_file(path, "#PermitRootLogin yes\r\n\\backslash 'quote' $(id) %s\nPermitRootLogin yes\nlast", 0640));
+    const auto wanted = [&](const std::string& match, const std::string& line) {
+      std::vector<std::pair<std::string, Value::Data>> fields = {
+          {"name", std::string("x")}, {"path", path}, {"line", line}};
+      if (!match.empty()) fields.emplace_back("match", match);
+      return make("line", fields);
+    };
+    const std::string hostile = "it's $(id) `id` \\n %s \"x\" *";
+    converge(shell, wanted("^#?PermitRootLogin[[:space:]]", "PermitRootLogin no"));
+    CHECK(content_of(path) == "PermitRootLogin no\n\\backslash 'quote' $(id) %s\nlast\n");
+    CHECK(mode_of(path) == 0640U);
+    converge(shell, wanted("", hostile));
+    converge(shell, wanted("backslash", "-n"));
+    CHECK(content_of(path) == "PermitRootLogin no\n-n\nlast\n" + hostile + "\n");
+
+    // Two lines planned from the same reading do not undo each other.
+    const auto one = plan_now(shell, wanted("^last", "first"));
+    const auto two = plan_now(shell, wanted("", "second"));
+    CHECK(run_sh(shell, one.at(0).script).exit_status == 0);
+    CHECK(run_sh(shell, two.at(0).script).exit_status == 0);
+    CHECK(content_of(path) == "PermitRootLogin no\n-n\nfirst\n" + hostile + "\nsecond\n");
+
+    converge(shell, make("line", {{"name", std::string("x")}, {"path", path},
+                                  {"match", std::string("^(first|second|it's)")},
+                                  {"state", std::string("absent")}}));
+    CHECK(content_of(path) == "PermitRootLogin no\n-n\n");
+    CHECK(entries_of(dir.path()) == 1);
+
+    const auto& kind = kind_of("line");
+    const Facts facts;
+    const auto bad = wanted("(", "x");
+    const auto planned = kind.plan(bad, run_sh(shell, kind.probe(bad, facts)), {.facts = facts, .changing = nothing});
+    REQUIRE_FALSE(planned.has_value());
+    CHECK(planned.error().fault == Fault::remote);
+  }
+}
+
 TEST_CASE("resources live: a secret") {
   for (const auto& shell : shells()) {
     const TempDir dir;

@@ -1,0 +1,110 @@
+// [[authorized_key]]: public keys that open an account.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/shell.hpp"
+#include "base/text.hpp"
+#include "catalog/resources/file_edit.hpp"
+
+namespace podwright {
+namespace {
+
+/// The part of a line of authorized_keys that is the key: what follows its type. Empty: no key.
+std::string_view blob_of(std::string_view line) {
+  if (trim(line).starts_with('#')) return {};
+  const auto parts = words(trim(line));
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    if (starts_with_any(parts[i], {"ssh-", "ecdsa-", "sk-"})) return parts[i + 1];
+  }
+  return {};
+}
+
+std::string probe(const Wanted& wanted, const Facts&) {
+  return sh::assign("n", wanted.name) + R"sh(
+e=$(getent passwd "$n") || { echo 'user absent'; exit 0; }
+h=${e%:*}
+f=${h##*:}/.ssh/authorized_keys
+printf 'path %s\n' "$f"
+)sh" + probe_of_f(Content::always);
+}
+
+/// The change is made by the user: root writing into a folder of somebody else's could be led astray by
+/// a link there.
+std::string script_for(const Wanted& wanted, const FileEdit& edit) {
+  const auto change = R"sh(
+umask 077
+f=$HOME/.ssh/authorized_keys
+mkdir -p "$HOME/.ssh" || exit
+o=$(stat -c %a "$f" 2>/dev/null) || o=600
+t=$(mktemp "$f.XXXXXX") || exit
+{
+)sh" + edit_script(edit) + R"sh(
+} >"$t" && chmod "$o" "$t" && mv -f "$t" "$f" || { rm -f "$t"; exit 1; }
+)sh";
+  return sh::assign("n", wanted.name) + sh::assign("change", change) + R"sh(
+getent passwd "$n" >/dev/null || { echo "there is no user $n" >&2; exit 1; }
+cd / && su -s /bin/sh -c "$change" "$n" || exit
+)sh";
+}
+
+Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
+  const bool absent = wanted.text("state") == "absent";
+  const auto keys = wanted.text("key");
+  const auto reading = read(wanted, observed);
+  if (!reading) return fail(reading.error());
+
+  const auto path = std::string((*reading)["path"]);
+  const bool no_user = (*reading)["user"] == "absent";
+  if (no_user && absent) return std::vector<Step>{};
+  const auto before = no_user ? Result<std::string>{} : editable_text(path, file_state(*reading));
+  if (!before) return steps_for(wanted, fail(before.error()));
+
+  FileEdit edit;
+  std::size_t count = 0;
+  const auto present = exact_lines(*before);
+  for (const auto key : lines(keys)) {
+    if (trim(key).empty()) continue;
+    const auto blob = blob_of(key);
+    if (blob.empty()) {
+      return refuse(wanted, "key", fmt::format("'{}' is not a public key", key),
+                    "a line like that of ~/.ssh/id_ed25519.pub");
+    }
+    const auto place = std::ranges::find(present, blob, blob_of);
+    if (absent == (place == present.end())) continue;
+    ++count;
+    if (!absent) edit.append += std::string(trim(key)) + "\n";
+    for (const auto line : present) {
+      if (absent && blob_of(line) == blob) edit.lines.emplace_back(line, "");
+    }
+  }
+  if (count == 0) return std::vector<Step>{};
+
+  const auto why = absent ? fmt::format("{} opens the account {}, wanted absent", count_of(count, "key"), wanted.name)
+                          : fmt::format("{} {} not open the account {}", count_of(count, "key"),
+                                        count == 1 ? "does" : "do", wanted.name);
+  const auto file = no_user ? wanted.name + "'s authorized_keys" : path;
+  return steps_for(wanted, FileChange{.action = "write",
+                                      .why = why,
+                                      .diff = text_change(*before, apply_edit(edit, *before), file).diff,
+                                      .script = script_for(wanted, edit)});
+}
+
+const Registered authorized_key{ResourceKind{
+    .table = "authorized_key",
+    .key = "user",
+    .summary = "Public keys that open an account",
+    .fields =
+        {
+            {.name = "user", .required = true, .doc = "Whose account; one resource a user"},
+            {.name = "key", .required = true,
+             .doc = "One public key, or several, a line each, as in authorized_keys; a key that is there "
+                    "with other options is left. The keys of others stay"},
+            {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
+        },
+    .probe = probe,
+    .plan = plan,
+}};
+
+}  // namespace
+}  // namespace podwright
