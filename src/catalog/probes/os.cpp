@@ -1,4 +1,5 @@
 // What runs on a node and what it runs on: distribution, kernel, names, virtualization, firmware.
+#include <algorithm>
 #include <map>
 
 #include "base/text.hpp"
@@ -32,6 +33,11 @@ say dmi.vendor /sys/class/dmi/id/sys_vendor
 say dmi.product /sys/class/dmi/id/product_name
 say dmi.bios /sys/class/dmi/id/bios_version
 say model /proc/device-tree/model
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  echo cgroup=2
+else
+  for d in /sys/fs/cgroup/*/cgroup.procs; do [ ! -e "$d" ] || { echo cgroup=1; break; }; done
+fi
 get /run/systemd/container
 [ -n "$v" ] || { [ -e /run/.containerenv ] && v=podman; }
 [ -n "$v" ] || { [ -e /.dockerenv ] && v=docker; }
@@ -105,15 +111,21 @@ Status parse_os(const Observed& observed, Facts& facts) {
   static constexpr std::string_view known[] = {
       "release.ID", "release.VERSION_ID", "release.VERSION_CODENAME", "release.PRETTY_NAME",
       "kernel", "arch", "hostname", "boot_id", "machine_id", "dmi.vendor", "dmi.product", "dmi.bios",
-      "model", "container", "virt", "hypervisor", "hypervisor.tree", "hypervisor.flag"};
+      "model", "cgroup", "container", "virt", "hypervisor", "hypervisor.tree", "hypervisor.flag"};
   const auto lines = reading::lines_of(observed);
   if (!lines) return fail(lines.error());
   Values values;
+  std::int64_t cgroup = 0;
   for (const auto& line : *lines) {
     const auto pair = reading::key_value(line);
     if (!pair) return fail(pair.error());
     if (std::ranges::find(known, pair->key) == std::end(known)) {
       return reading::malformed(line, "is an unknown key");
+    }
+    if (pair->key == "cgroup") {
+      const auto version = reading::number(line, pair->value, "the version of cgroups", 1, 2);
+      if (!version) return fail(version.error());
+      cgroup = *version;
     }
     if (!values.emplace(pair->key, pair->value).second) return reading::malformed(line, "comes twice");
   }
@@ -133,6 +145,7 @@ Status parse_os(const Observed& observed, Facts& facts) {
   if (facts.product.empty()) facts.product = value_of(values, "model");
   facts.bios = value_of(values, "dmi.bios");
   facts.virtualization = virtualization_of(values);
+  facts.cgroup_version = static_cast<int>(cgroup);
   return {};
 }
 
