@@ -192,7 +192,9 @@ Result<Site*> App::open(Access access) {
   if (!nodes) return fail(nodes.error());
   transport_ = std::make_unique<SshTransport>(inventory_->nodes, ssh_options());
   for (const auto& note : transport_->notes()) bus_.debug(note);
-  if (auto opened = open_run(access); !opened) return fail(opened.error());
+  if (!run_) {
+    if (auto opened = open_run(access); !opened) return fail(opened.error());
+  }
   site_.emplace(Site{.inventory = *inventory_,
                      .nodes = std::move(*nodes),
                      .transport = *transport_,

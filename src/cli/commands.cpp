@@ -4,6 +4,7 @@ namespace podwright::cli {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
+  all.push_back(up_command());
   all.push_back(init_command());
   all.push_back(discover_command());
   all.push_back(facts_command());
@@ -15,6 +16,7 @@ std::vector<Command> all_commands() {
   all.push_back(validate_command());
   all.push_back(check_command());
   all.push_back(handoff_command());
+  all.push_back(report_command());
   all.push_back(parse_command());
   all.push_back(completion_command());
   all.push_back(help_command());

@@ -16,6 +16,7 @@
 #include "cli/fold.hpp"
 #include "config/cluster_file.hpp"
 #include "config/json.hpp"
+#include "transport/ssh_transport.hpp"
 
 namespace podwright::cli {
 
@@ -91,6 +92,7 @@ Result<Outcome> run_discover(App& app, const CommandOptions& options) {
   if (auto opened = app.open_run(App::Access::changes); !opened) return fail(opened.error());
 
   DiscoverOptions wanted{.targets = options.targets, .accept_changed_keys = options.accept_changed_keys};
+  wanted.ssh = app.ssh_options();
   if (app.globals().timeout) wanted.timeout = *app.globals().timeout;
   const auto discovery = discover(inventory, wanted, app.events(), app.stop());
   if (!discovery) return fail(discovery.error());

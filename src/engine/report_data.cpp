@@ -6,6 +6,7 @@
 #include <ranges>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "config/json.hpp"
 
 namespace podwright {
