@@ -5,7 +5,8 @@
 namespace podwright {
 namespace {
 
-// A held version is a line: name-epoch:version… (dnf 4), epoch:name-version… (yum), name = "…" (dnf 5).
+// A held version is a line: name-epoch:version… (dnf 4), epoch:name-version… (yum), name = "…" (dnf
+// 5).
 std::string query(const std::string& name) {
   return sh::assign("n", name) + R"sh(
 v=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$n" 2>/dev/null) || exit 0

@@ -29,8 +29,8 @@ printf 'path %s\n' "$f"
 )sh" + probe_of_f(Content::always);
 }
 
-/// The change is made by the user: root writing into a folder of somebody else's could be led astray by
-/// a link there.
+/// The change is made by the user: root writing into a folder of somebody else's could be led
+/// astray by a link there.
 std::string script_for(const Wanted& wanted, const FileEdit& edit) {
   const auto change = R"sh(
 umask 077
@@ -39,7 +39,8 @@ mkdir -p "$HOME/.ssh" || exit
 o=$(stat -c %a "$f" 2>/dev/null) || o=600
 t=$(mktemp "$f.XXXXXX") || exit
 {
-)sh" + edit_script(edit) + R"sh(
+)sh" + edit_script(edit) +
+                      R"sh(
 } >"$t" && chmod "$o" "$t" && mv -f "$t" "$f" || { rm -f "$t"; exit 1; }
 )sh";
   return sh::assign("n", wanted.name) + sh::assign("change", change) + R"sh(
@@ -80,14 +81,16 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   }
   if (count == 0) return std::vector<Step>{};
 
-  const auto why = absent ? fmt::format("{} opens the account {}, wanted absent", count_of(count, "key"), wanted.name)
+  const auto why = absent ? fmt::format("{} opens the account {}, wanted absent",
+                                        count_of(count, "key"), wanted.name)
                           : fmt::format("{} {} not open the account {}", count_of(count, "key"),
                                         count == 1 ? "does" : "do", wanted.name);
   const auto file = no_user ? wanted.name + "'s authorized_keys" : path;
-  return steps_for(wanted, FileChange{.action = "write",
-                                      .why = why,
-                                      .diff = text_change(*before, apply_edit(edit, *before), file).diff,
-                                      .script = script_for(wanted, edit)});
+  return steps_for(wanted,
+                   FileChange{.action = "write",
+                              .why = why,
+                              .diff = text_change(*before, apply_edit(edit, *before), file).diff,
+                              .script = script_for(wanted, edit)});
 }
 
 const Registered authorized_key{ResourceKind{
@@ -97,8 +100,10 @@ const Registered authorized_key{ResourceKind{
     .fields =
         {
             {.name = "user", .required = true, .doc = "Whose account; one resource a user"},
-            {.name = "key", .required = true,
-             .doc = "One public key, or several, a line each, as in authorized_keys; a key that is there "
+            {.name = "key",
+             .required = true,
+             .doc = "One public key, or several, a line each, as in authorized_keys; a key that is "
+                    "there "
                     "with other options is left. The keys of others stay"},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
         },

@@ -8,13 +8,13 @@
 namespace podwright {
 namespace {
 
-/// sh that runs the text of a profile in a shell of its own, so that nothing in it (a syntax error, an
-/// exit, a cd) reaches the script around it.
+/// sh that runs the text of a profile in a shell of its own, so that nothing in it (a syntax error,
+/// an exit, a cd) reaches the script around it.
 std::string run_script(const Wanted& wanted, const std::string& command) {
   const auto user = wanted.text("user");
-  const auto shell = user.empty()
-                         ? fmt::format("sh -c {}", sh::quote(command))
-                         : fmt::format("su -s /bin/sh -c {} {}", sh::quote(command), sh::quote(user));
+  const auto shell =
+      user.empty() ? fmt::format("sh -c {}", sh::quote(command))
+                   : fmt::format("su -s /bin/sh -c {} {}", sh::quote(command), sh::quote(user));
   const auto folder = wanted.text("cwd");
   return folder.empty() ? shell : fmt::format("cd {} && {}", sh::quote(folder), shell);
 }
@@ -58,11 +58,14 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
 const Registered command{ResourceKind{
     .table = "command",
     .key = "name",
-    .summary = "A command for what no kind covers, with the sign by which one sees that it was done",
+    .summary =
+        "A command for what no kind covers, with the sign by which one sees that it was done",
     .fields =
         {
             {.name = "name", .required = true, .doc = "What it does, for plans"},
-            {.name = "run", .required = true, .doc = "The command, POSIX sh, as root unless user is given"},
+            {.name = "run",
+             .required = true,
+             .doc = "The command, POSIX sh, as root unless user is given"},
             {.name = "creates", .doc = "Absolute path that exists once it was run"},
             {.name = "unless",
              .doc = "Command that succeeds once it was run; it only looks, within 10 seconds"},

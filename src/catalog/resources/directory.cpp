@@ -41,8 +41,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     return fail({.fault = Fault::remote,
                  .what = fmt::format("{} is a {}, wanted a folder", *path, state.type),
                  .step = wanted.id(),
-                 .hint = fmt::format("look at it on the node, and remove it if it is not needed: {}",
-                                     *path)});
+                 .hint = fmt::format(
+                     "look at it on the node, and remove it if it is not needed: {}", *path)});
   }
 
   std::string script = sh::assign("f", *path);
@@ -66,12 +66,16 @@ const Registered directory{ResourceKind{
     .summary = "A folder, its owner and its permissions",
     .fields =
         {
-            {.name = "path", .required = true,
+            {.name = "path",
+             .required = true,
              .doc = "Absolute path; missing folders above it are made (root, 0755)"},
             {.name = "owner", .doc = "User, by name or number. Default: root"},
             {.name = "group", .doc = "Group, by name or number. Default: root"},
-            {.name = "mode", .type = FieldType::mode, .doc = "Permissions, octal. Default: \"0755\""},
-            {.name = "state", .doc = "absent removes an empty folder only. Default: present",
+            {.name = "mode",
+             .type = FieldType::mode,
+             .doc = "Permissions, octal. Default: \"0755\""},
+            {.name = "state",
+             .doc = "absent removes an empty folder only. Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

@@ -36,17 +36,23 @@ const Registered file{ResourceKind{
     .fields =
         {
             {.name = "path", .required = true, .doc = "Absolute path of the file"},
-            {.name = "content", .doc = "The content, as a text; templates are rendered. Default: empty"},
+            {.name = "content",
+             .doc = "The content, as a text; templates are rendered. Default: empty"},
             {.name = "template", .doc = "A mustache file whose rendered text is the content"},
-            {.name = "source", .doc = "A file of the operator's machine whose bytes are the content"},
+            {.name = "source",
+             .doc = "A file of the operator's machine whose bytes are the content"},
             {.name = "owner", .doc = "User, by name or number. Default: root"},
             {.name = "group", .doc = "Group, by name or number. Default: root"},
-            {.name = "mode", .type = FieldType::mode, .doc = "Permissions, octal. Default: \"0644\""},
-            {.name = "parents", .type = FieldType::flag,
+            {.name = "mode",
+             .type = FieldType::mode,
+             .doc = "Permissions, octal. Default: \"0644\""},
+            {.name = "parents",
+             .type = FieldType::flag,
              .doc = "Make missing folders above it (root, 0755). Default: false"},
             {.name = "validate",
-             .doc = "Command that must succeed before the file is put in place; {} is the new file: "
-                    "\"visudo -cf {}\""},
+             .doc =
+                 "Command that must succeed before the file is put in place; {} is the new file: "
+                 "\"visudo -cf {}\""},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
         },
     .probe = probe,

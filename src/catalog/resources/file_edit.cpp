@@ -38,7 +38,8 @@ std::string apply_edit(const FileEdit& edit, std::string_view before) {
       placed = true;
       continue;
     }
-    const auto place = std::ranges::find_if(edit.lines, [&](const auto& one) { return one.first == line; });
+    const auto place =
+        std::ranges::find_if(edit.lines, [&](const auto& one) { return one.first == line; });
     if (place == edit.lines.end()) {
       after.append(line).append("\n");
     } else {
@@ -66,7 +67,8 @@ std::string edit_script(const FileEdit& edit) {
   }
   script += "  case $line in\n";
   if (edit.block) {
-    script += "    \"$begin\") inside=yes; [ -n \"$placed\" ] || printf %s \"$block\"; placed=yes ;;\n";
+    script +=
+        "    \"$begin\") inside=yes; [ -n \"$placed\" ] || printf %s \"$block\"; placed=yes ;;\n";
   }
   for (const auto& [line, text] : edit.lines) {
     script += fmt::format("    {}) {} ;;\n", sh::quote(line), text.empty() ? ":" : sh::print(text));
@@ -86,9 +88,10 @@ Result<std::string> editable_text(const std::string& path, const FileState& stat
   }
   if (state.type != "file") return fail(Fault::remote, path + " is not a file", hint);
   if (state.size > most_content_bytes) {
-    return fail(Fault::remote,
-                fmt::format("{} is too large to change a part of it: {}", path, human_bytes(state.size)),
-                hint);
+    return fail(
+        Fault::remote,
+        fmt::format("{} is too large to change a part of it: {}", path, human_bytes(state.size)),
+        hint);
   }
   if (!state.content) return fail(Fault::remote, path + " could not be read whole", hint);
   if (state.content->find('\0') != std::string::npos) {

@@ -1,6 +1,6 @@
-/// A part of a file on a node: some of its lines, or a marked block. The change is carried out on the
-/// node against the file as it is then, so that several resources may each change their part of one
-/// file in the same run; the diff is what the change does to the file as it was read.
+/// A part of a file on a node: some of its lines, or a marked block. The change is carried out on
+/// the node against the file as it is then, so that several resources may each change their part of
+/// one file in the same run; the diff is what the change does to the file as it was read.
 #pragma once
 
 #include <optional>

@@ -56,13 +56,12 @@ FileChange content_change(const WantedFile& wanted, const FileState& state) {
             .why = fmt::format("{} is a symbolic link to {}, wanted a file", path, state.target),
             .diff = text_change("", wanted.content, path).diff};
   }
-  const auto change = state.content ? text_change(*state.content, wanted.content, path)
-                                    : TextChange{};
+  const auto change =
+      state.content ? text_change(*state.content, wanted.content, path) : TextChange{};
   const auto difference =
-      change.lines > 0
-          ? fmt::format("differs in {}", count_of(change.lines, "line"))
-          : fmt::format("has another content ({}, wanted {})", human_bytes(state.size),
-                        human_bytes(wanted.content.size()));
+      change.lines > 0 ? fmt::format("differs in {}", count_of(change.lines, "line"))
+                       : fmt::format("has another content ({}, wanted {})", human_bytes(state.size),
+                                     human_bytes(wanted.content.size()));
   return {.action = "write", .why = fmt::format("{} {}", path, difference), .diff = change.diff};
 }
 
@@ -147,10 +146,10 @@ Result<std::optional<FileChange>> change_file(const WantedFile& wanted, const Fi
 
   if (state.type == "file" && state.sha256 == sha256_hex(wanted.content)) {
     if (ownership.empty()) return std::nullopt;
-    return FileChange{.action = "set",
-                      .why = fmt::format("{} {}", wanted.path, ownership),
-                      .script = sh::assign("f", wanted.path) +
-                                ownership_script("f", wanted.ownership)};
+    return FileChange{
+        .action = "set",
+        .why = fmt::format("{} {}", wanted.path, ownership),
+        .script = sh::assign("f", wanted.path) + ownership_script("f", wanted.ownership)};
   }
 
   auto change = content_change(wanted, state);
@@ -170,8 +169,8 @@ Result<std::optional<FileChange>> remove_file(const std::string& path, const Fil
 }
 
 std::string ownership_script(std::string_view variable, const Ownership& ownership) {
-  // chown first, because it clears the set-id bits; five digits, because chmod keeps a folder's set-id
-  // bits when it gets fewer.
+  // chown first, because it clears the set-id bits; five digits, because chmod keeps a folder's
+  // set-id bits when it gets fewer.
   return fmt::format("chown {} \"${}\" && chmod {:0>5} \"${}\" || exit\n",
                      sh::quote(ownership.owner + ":" + ownership.group), variable,
                      plain_mode(ownership.mode), variable);
@@ -191,8 +190,10 @@ std::string replace_script(const std::string& path, const std::string& fill,
 std::string replace_f_script(const std::string& fill, const std::optional<Ownership>& ownership,
                              bool parents, std::string_view validate) {
   std::string script = "d=${f%/*}/\n";
-  script += parents ? R"sh(mkdir -p "$d" || exit)sh"
-                    : R"sh([ -d "$d" ] || { printf 'there is no folder %s to put it in\n' "$d" >&2; exit 1; })sh";
+  script +=
+      parents
+          ? R"sh(mkdir -p "$d" || exit)sh"
+          : R"sh([ -d "$d" ] || { printf 'there is no folder %s to put it in\n' "$d" >&2; exit 1; })sh";
   script += R"sh(
 t=$(mktemp "$d.podwright.XXXXXX") || exit
 trap 'rm -f "$t"' EXIT
@@ -204,7 +205,8 @@ chown "${o% *}" "$t" && chmod "${o#* }" "$t" || exit
 )sh";
   if (!validate.empty()) {
     const auto command = replace_all(std::string(validate), "{}", "\"$1\"");
-    script += sh::assign("v", validate) + fmt::format("sh -c {} sh \"$t\" || {{\n", sh::quote(command)) +
+    script += sh::assign("v", validate) +
+              fmt::format("sh -c {} sh \"$t\" || {{\n", sh::quote(command)) +
               R"sh(  printf 'the new %s was not put in place: it does not pass %s\n' "$f" "$v" >&2
   exit 1
 }
@@ -247,13 +249,15 @@ Result<Ownership> wanted_ownership(const Wanted& wanted, std::string_view defaul
 Result<std::string> wanted_path(const Wanted& wanted, std::string_view field) {
   auto path = wanted.text(field);
   if (path.size() < 2 || path.front() != '/' || path.back() == '/') {
-    return refuse(wanted, field, fmt::format("{} '{}' is not the absolute path of a file", field, path),
+    return refuse(wanted, field,
+                  fmt::format("{} '{}' is not the absolute path of a file", field, path),
                   "begin it with / and do not end it with /");
   }
   return path;
 }
 
-Result<std::vector<Step>> steps_for(const Wanted& wanted, Result<std::optional<FileChange>> change) {
+Result<std::vector<Step>> steps_for(const Wanted& wanted,
+                                    Result<std::optional<FileChange>> change) {
   if (!change) {
     change.error().step = wanted.id();
     return fail(std::move(change.error()));

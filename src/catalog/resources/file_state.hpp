@@ -1,5 +1,5 @@
-/// A file on a node: how its state is read, compared with what is wanted, and changed. Every kind of
-/// resource that ends in a file (file, unit, sysctl, limit, …) is made of this.
+/// A file on a node: how its state is read, compared with what is wanted, and changed. Every kind
+/// of resource that ends in a file (file, unit, sysctl, limit, …) is made of this.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +18,16 @@ inline constexpr std::uint64_t most_content_bytes = 256 * 1024;
 struct Ownership {
   std::string owner = "root";  ///< a name or a number
   std::string group = "root";
-  std::string mode = "0644";   ///< octal digits
+  std::string mode = "0644";  ///< octal digits
 };
 
 struct WantedFile {
   std::string path;
   std::string content;
   Ownership ownership{};
-  bool parents = false;    ///< make missing folders (root, 0755)
-  std::string validate{};  ///< sh that must succeed before the file is put in place; {} is the new file
+  bool parents = false;  ///< make missing folders (root, 0755)
+  std::string
+      validate{};  ///< sh that must succeed before the file is put in place; {} is the new file
 };
 
 struct FileState {
@@ -63,8 +64,8 @@ struct FileChange {
   std::string script{};
 };
 
-/// Nothing when the file is as wanted. A folder or device in its place is an error: podwright does not
-/// guess whether it may go.
+/// Nothing when the file is as wanted. A folder or device in its place is an error: podwright does
+/// not guess whether it may go.
 Result<std::optional<FileChange>> change_file(const WantedFile& wanted, const FileState& state);
 /// The same for a file that should not be there.
 Result<std::optional<FileChange>> remove_file(const std::string& path, const FileState& state);

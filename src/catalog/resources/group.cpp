@@ -30,10 +30,12 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     step.script = fmt::format("groupdel {} || exit\n", name);
   } else if (!exists) {
     step = step_for(wanted, "create", fmt::format("there is no group {}", wanted.name));
-    step.script = fmt::format("groupadd{}{} {} || exit\n", wanted.flag("system", false) ? " -r" : "",
-                              gid.empty() ? "" : " -g " + sh::quote(gid), name);
+    step.script =
+        fmt::format("groupadd{}{} {} || exit\n", wanted.flag("system", false) ? " -r" : "",
+                    gid.empty() ? "" : " -g " + sh::quote(gid), name);
   } else if (!gid.empty() && entry[2] != gid) {
-    step = step_for(wanted, "set", fmt::format("group {} has gid {}, wanted {}", wanted.name, entry[2], gid));
+    step = step_for(wanted, "set",
+                    fmt::format("group {} has gid {}, wanted {}", wanted.name, entry[2], gid));
     step.script = fmt::format("groupmod -g {} {} || exit\n", sh::quote(gid), name);
   } else {
     return std::vector<Step>{};
@@ -49,9 +51,11 @@ const Registered group{ResourceKind{
     .fields =
         {
             {.name = "name", .required = true, .doc = "Name of the group"},
-            {.name = "gid", .type = FieldType::integer,
+            {.name = "gid",
+             .type = FieldType::integer,
              .doc = "Number; files of the old number keep it. Default: the next that is free"},
-            {.name = "system", .type = FieldType::flag,
+            {.name = "system",
+             .type = FieldType::flag,
              .doc = "Take the number from the system's range. Default: false"},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
         },

@@ -36,10 +36,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   const auto running = (*reading)["running"];
   if (running == name && (*reading)["kept"] == name) return std::vector<Step>{};
 
-  auto step = step_for(wanted, "set",
-                       running == name
-                           ? fmt::format("the host name is {} now, but not after the next boot", name)
-                           : fmt::format("the host name is {}, wanted {}", running, name));
+  auto step = step_for(
+      wanted, "set",
+      running == name ? fmt::format("the host name is {} now, but not after the next boot", name)
+                      : fmt::format("the host name is {}, wanted {}", running, name));
   step.script = sh::assign("n", name) + R"sh(
 printf '%s\n' "$n" >/etc/hostname || exit
 if [ -d /run/systemd/system ] && command -v hostnamectl >/dev/null 2>&1; then
@@ -55,7 +55,8 @@ const Registered hostname{ResourceKind{
     .table = "hostname",
     .key = "name",
     .summary = "The name of the node, now and after the next boot",
-    .fields = {{.name = "name", .required = true,
+    .fields = {{.name = "name",
+                .required = true,
                 .doc = "Host name; {{node.name}} is what cluster.toml calls the node"}},
     .probe = probe,
     .plan = plan,

@@ -1,6 +1,6 @@
-// [[hosts]]: a marked block of /etc/hosts. What is outside the block stays as it is, but for lines that
-// give one of the block's names another address (Debian's 127.0.1.1): the resolver would take the
-// first. They are commented out, and their other names are kept on a line of their own.
+// [[hosts]]: a marked block of /etc/hosts. What is outside the block stays as it is, but for lines
+// that give one of the block's names another address (Debian's 127.0.1.1): the resolver would take
+// the first. They are commented out, and their other names are kept on a line of their own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +29,9 @@ std::optional<Entry> entry_of(std::string_view line) {
 }
 
 bool is_ipv6(std::string_view address) { return address.find(':') != std::string_view::npos; }
-bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1";
+}
 
 /// Names that mean the node itself, whatever a block says.
 bool is_local_name(std::string_view name) {
@@ -79,7 +81,8 @@ Result<FileEdit> edit_of(const Wanted& wanted, const std::string& path, std::str
   Addresses addresses;
   for (const auto line : lines(text)) {
     if (line.starts_with("# podwright")) {
-      return refuse(wanted, "content", "the block holds a line that looks like a marker of podwright");
+      return refuse(wanted, "content",
+                    "the block holds a line that looks like a marker of podwright");
     }
     const auto entry = entry_of(line);
     if (!entry) continue;
@@ -133,10 +136,12 @@ const Registered hosts{ResourceKind{
         {
             {.name = "name", .required = true, .doc = "Name of the block"},
             {.name = "content",
-             .doc = "The lines of the block: address and names. A line elsewhere in the file that gives "
+             .doc = "The lines of the block: address and names. A line elsewhere in the file that "
+                    "gives "
                     "one of these names another address is commented out"},
             {.name = "path", .doc = "Default: /etc/hosts"},
-            {.name = "state", .doc = "absent removes the block. Default: present",
+            {.name = "state",
+             .doc = "absent removes the block. Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

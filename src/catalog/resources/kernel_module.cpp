@@ -1,4 +1,5 @@
-// [[kernel_module]]: whether a module of the kernel is loaded, now and at boot, and with which options.
+// [[kernel_module]]: whether a module of the kernel is loaded, now and at boot, and with which
+// options.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -61,7 +62,8 @@ Result<std::optional<FileChange>> change_of(const WantedFile& file, const Readin
 
 bool is_module_name(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -124,14 +126,18 @@ const Registered kernel_module{ResourceKind{
     .fields =
         {
             {.name = "name", .required = true, .doc = "Name of the module: nvidia_peermem"},
-            {.name = "load", .type = FieldType::flag,
+            {.name = "load",
+             .type = FieldType::flag,
              .doc = "Load it now and at boot. Default: true, with blacklist false"},
-            {.name = "blacklist", .type = FieldType::flag,
-             .doc = "Keep it from being loaded for a device; a node that has it loaded is rebooted. "
-                    "Default: false"},
+            {.name = "blacklist",
+             .type = FieldType::flag,
+             .doc =
+                 "Keep it from being loaded for a device; a node that has it loaded is rebooted. "
+                 "Default: false"},
             {.name = "options",
-             .doc = "For modprobe: \"NVreg_EnableStreamMemOPs=1\"; they count from the next loading. "
-                    "Default: none"},
+             .doc =
+                 "For modprobe: \"NVreg_EnableStreamMemOPs=1\"; they count from the next loading. "
+                 "Default: none"},
         },
     .probe = probe,
     .plan = plan,

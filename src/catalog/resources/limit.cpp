@@ -10,10 +10,11 @@ namespace podwright {
 namespace {
 
 WantedFile file_of(const Wanted& wanted) {
-  return {.path = fmt::format("/etc/security/limits.d/60-podwright-{}.conf", wanted.name),
-          .content = fmt::format("{} {} {} {}\n", wanted.text("domain", "*"), wanted.text("type", "-"),
-                                 wanted.text("item", wanted.name), wanted.text("value")),
-          .parents = true};
+  return {
+      .path = fmt::format("/etc/security/limits.d/60-podwright-{}.conf", wanted.name),
+      .content = fmt::format("{} {} {} {}\n", wanted.text("domain", "*"), wanted.text("type", "-"),
+                             wanted.text("item", wanted.name), wanted.text("value")),
+      .parents = true};
 }
 
 std::string probe(const Wanted& wanted, const Facts&) {
@@ -29,9 +30,9 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   for (const auto* field : {"name", "domain", "item", "value"}) {
     if ((wanted.has(field) || field == std::string_view("value")) && !is_word(wanted.text(field)) &&
         wanted.text("state") != "absent") {
-      return refuse(wanted, field,
-                    fmt::format("{} '{}' is not one word", field, wanted.text(field)),
-                    "one limit has one domain, one item and one value; declare another for another");
+      return refuse(
+          wanted, field, fmt::format("{} '{}' is not one word", field, wanted.text(field)),
+          "one limit has one domain, one item and one value; declare another for another");
     }
   }
   const auto reading = read(wanted, observed);
@@ -45,16 +46,22 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
 const Registered limit{ResourceKind{
     .table = "limit",
     .key = "name",
-    .summary = "A resource limit of login sessions (pam_limits); services have LimitMEMLOCK= and the like",
+    .summary =
+        "A resource limit of login sessions (pam_limits); services have LimitMEMLOCK= and the like",
     .fields =
         {
-            {.name = "name", .required = true,
+            {.name = "name",
+             .required = true,
              .doc = "Name of the limit in plans, and of its file in /etc/security/limits.d"},
             {.name = "domain",
-             .doc = "User, @group or *; * leaves root out, who needs a limit of his own. Default: *"},
+             .doc =
+                 "User, @group or *; * leaves root out, who needs a limit of his own. Default: *"},
             {.name = "type", .doc = "- is both. Default: -", .choices = {"soft", "hard", "-"}},
-            {.name = "item", .doc = "memlock (KiB), nofile, nproc, stack (KiB), … Default: the name"},
-            {.name = "value", .type = FieldType::any, .doc = "A number in the item's unit, or unlimited"},
+            {.name = "item",
+             .doc = "memlock (KiB), nofile, nproc, stack (KiB), … Default: the name"},
+            {.name = "value",
+             .type = FieldType::any,
+             .doc = "A number in the item's unit, or unlimited"},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
         },
     .probe = probe,

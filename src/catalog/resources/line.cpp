@@ -11,7 +11,8 @@
 namespace podwright {
 namespace {
 
-// grep on the node is the one judge of the expression, so that nothing depends on two dialects of it.
+// grep on the node is the one judge of the expression, so that nothing depends on two dialects of
+// it.
 std::string probe(const Wanted& wanted, const Facts&) {
   const auto path = wanted.text("path");
   if (!wanted.has("match")) return file_probe(path, Content::always);
@@ -34,7 +35,8 @@ std::set<std::size_t> matching_lines(const Reading& reading) {
 }
 
 /// The line is there once the edit is done, and no other line that matches.
-FileEdit edit_for(const Wanted& wanted, std::string_view before, const std::set<std::size_t>& matching) {
+FileEdit edit_for(const Wanted& wanted, std::string_view before,
+                  const std::set<std::size_t>& matching) {
   const auto line = wanted.text("line");
   const bool absent = wanted.text("state") == "absent";
   const auto all = exact_lines(before);
@@ -45,7 +47,8 @@ FileEdit edit_for(const Wanted& wanted, std::string_view before, const std::set<
   bool placed = absent || there;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!matching.contains(i + 1) || (wanted.has("line") && all[i] == line)) continue;
-    const auto known = std::ranges::find_if(edit.lines, [&](const auto& one) { return one.first == all[i]; });
+    const auto known =
+        std::ranges::find_if(edit.lines, [&](const auto& one) { return one.first == all[i]; });
     if (known != edit.lines.end()) continue;
     edit.lines.emplace_back(all[i], placed ? "" : line + "\n");
     placed = true;
@@ -71,7 +74,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (!before) return steps_for(wanted, fail(before.error()));
 
   const auto edit = edit_for(wanted, *before, matching_lines(*reading));
-  const auto what = wanted.has("line") ? "'" + line + "'" : "lines that match " + wanted.text("match");
+  const auto what =
+      wanted.has("line") ? "'" + line + "'" : "lines that match " + wanted.text("match");
   auto why = absent ? fmt::format("{} has {}, wanted absent", *path, what)
              : edit.append.empty()
                  ? fmt::format("{} has another line in the place of {}", *path, what)
@@ -86,13 +90,16 @@ const Registered line{ResourceKind{
     .fields =
         {
             {.name = "name", .required = true, .doc = "What the line is for, for plans"},
-            {.name = "path", .required = true,
+            {.name = "path",
+             .required = true,
              .doc = "Absolute path of a text file; it is made (root, 0644) when it is not there"},
             {.name = "line", .doc = "The line, without its end; appended where nothing matches"},
             {.name = "match",
-             .doc = "Extended regular expression (grep -E): the first line that matches becomes the line, "
+             .doc = "Extended regular expression (grep -E): the first line that matches becomes "
+                    "the line, "
                     "others that match are removed. Default: none"},
-            {.name = "state", .doc = "absent removes the line, and lines that match. Default: present",
+            {.name = "state",
+             .doc = "absent removes the line, and lines that match. Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

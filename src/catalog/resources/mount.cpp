@@ -62,8 +62,8 @@ FileEdit edit_for(const Wanted& wanted, std::string_view before) {
   return edit;
 }
 
-/// Whether something else is mounted there. Names of devices have aliases, so only sources that name
-/// a server are compared.
+/// Whether something else is mounted there. Names of devices have aliases, so only sources that
+/// name a server are compared.
 bool is_elsewhere(std::string_view mounted, std::string_view source) {
   const auto is_remote = [](std::string_view text) {
     return text.find(":/") != std::string_view::npos || text.starts_with("//");
@@ -98,12 +98,13 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     step.script += unmount;
   }
   if (elsewhere) {
-    reasons.push_back(fmt::format("{} is mounted at {}, wanted {}", now, *path, wanted.text("source")));
+    reasons.push_back(
+        fmt::format("{} is mounted at {}, wanted {}", now, *path, wanted.text("source")));
     step.script += unmount;
   }
   const auto change = change_part(fstab, *before, edit, {});
   if (change) {
-    reasons.push_back(state == "absent" ? fmt::format("{} is in fstab, wanted absent", *path)
+    reasons.push_back(state == "absent"     ? fmt::format("{} is in fstab, wanted absent", *path)
                       : edit.append.empty() ? fmt::format("fstab has {} otherwise", *path)
                                             : fmt::format("{} is not in fstab", *path));
     step.diff = change->diff;
@@ -128,7 +129,9 @@ const Registered mount{ResourceKind{
     .summary = "A file system in its place, now and after the next boot",
     .fields =
         {
-            {.name = "path", .required = true, .doc = "Absolute path of the folder; made when missing"},
+            {.name = "path",
+             .required = true,
+             .doc = "Absolute path of the folder; made when missing"},
             {.name = "source", .doc = "Device, UUID=…, or server:/path"},
             {.name = "fstype", .doc = "nfs4, xfs, tmpfs, …"},
             {.name = "options", .doc = "As in fstab: \"rw,nconnect=8\". Default: defaults"},

@@ -46,7 +46,8 @@ bool all_of(std::string_view text, std::string_view others) {
   });
 }
 
-/// Names and versions become words of the packager, which must not take them for options or patterns.
+/// Names and versions become words of the packager, which must not take them for options or
+/// patterns.
 Status check_words(const Wanted& wanted, const Packager& packager) {
   const auto version = wanted.text("version");
   if (wanted.name.empty() || wanted.name.front() == '-' || !all_of(wanted.name, "+._:-~")) {
@@ -95,8 +96,8 @@ std::optional<Observed> known(const Wanted& wanted, const Facts& facts) {
   const auto place = facts.packages.find(wanted.name);
   if (place == facts.packages.end()) return Observed{};
   const auto version = wanted.text("version");
-  const bool hold_matters = wanted.text("state") == "held" ||
-                            (!version.empty() && !matches(version, {place->second}));
+  const bool hold_matters =
+      wanted.text("state") == "held" || (!version.empty() && !matches(version, {place->second}));
   if (hold_matters) return {};
   return Observed{.out = fmt::format("state installed\nversion {}\n", place->second)};
 }
@@ -130,10 +131,9 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   const bool hold = state == "held";
   if (reason.empty()) {
     if (!hold || now.held) return std::vector<Step>{};
-    return std::vector{packager_step(wanted, "hold",
-                                     fmt::format("{} {} is not held", wanted.name,
-                                                 join(now.versions, " and ")),
-                                     packager->hold, wanted.name)};
+    return std::vector{packager_step(
+        wanted, "hold", fmt::format("{} {} is not held", wanted.name, join(now.versions, " and ")),
+        packager->hold, wanted.name)};
   }
   auto step = packager_step(wanted, "install", reason, packager->install, word);
   if (hold || now.held) {
@@ -154,12 +154,15 @@ const Registered package{ResourceKind{
     .summary = "A package of the operating system",
     .fields =
         {
-            {.name = "name", .required = true,
+            {.name = "name",
+             .required = true,
              .doc = "Name in the distribution; `names` declares several at once"},
             {.name = "version",
-             .doc = "Exact, or a pattern like \"4.3*\"; an older one is installed over a newer one. "
-                    "Default: the newest there is at the time of installing, then left alone"},
-            {.name = "state", .doc = "held keeps the version from upgrades. Default: present",
+             .doc =
+                 "Exact, or a pattern like \"4.3*\"; an older one is installed over a newer one. "
+                 "Default: the newest there is at the time of installing, then left alone"},
+            {.name = "state",
+             .doc = "held keeps the version from upgrades. Default: present",
              .choices = {"present", "absent", "held"}},
         },
     .probe = probe,

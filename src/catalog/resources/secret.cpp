@@ -1,5 +1,5 @@
-// [[secret]]: a file whose bytes are generated once on the operator's machine and are the same on every
-// node that has it (the munge key). Plans, diffs and logs know its SHA-256 only.
+// [[secret]]: a file whose bytes are generated once on the operator's machine and are the same on
+// every node that has it (the munge key). Plans, diffs and logs know its SHA-256 only.
 #include <fmt/format.h>
 
 #include "base/shell.hpp"
@@ -8,8 +8,8 @@
 namespace podwright {
 namespace {
 
-/// The shell variable that brings the secret: letters and digits stay, anything else is _ and its code,
-/// so that two names never share a variable.
+/// The shell variable that brings the secret: letters and digits stay, anything else is _ and its
+/// code, so that two names never share a variable.
 std::string variable_of(std::string_view name) {
   std::string variable = "pw_secret_";
   for (const char c : name) {
@@ -26,7 +26,8 @@ std::string probe(const Wanted& wanted, const Facts&) {
 /// Why the content has to be written; empty when it is the secret.
 std::string reason_to_write(const Wanted& wanted, const FileState& state) {
   if (state.type == "absent") return wanted.name + " does not exist";
-  if (state.type != "file") return fmt::format("{} is a {}, wanted a file", wanted.name, state.type);
+  if (state.type != "file")
+    return fmt::format("{} is a {}, wanted a file", wanted.name, state.type);
   if (!wanted.has("sha256")) {
     return fmt::format("{} is not the cluster's: that one is going to be generated", wanted.name);
   }
@@ -50,10 +51,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (reason.empty()) {
     const auto difference = ownership_difference(*ownership, state);
     if (difference.empty()) return std::vector<Step>{};
-    return steps_for(wanted, FileChange{.action = "set",
-                                        .why = fmt::format("{} {}", *path, difference),
-                                        .script = sh::assign("f", *path) +
-                                                  ownership_script("f", *ownership)});
+    return steps_for(
+        wanted, FileChange{.action = "set",
+                           .why = fmt::format("{} {}", *path, difference),
+                           .script = sh::assign("f", *path) + ownership_script("f", *ownership)});
   }
 
   const auto secret = wanted.text("name");
@@ -77,17 +78,24 @@ const Registered secret{ResourceKind{
     .fields =
         {
             {.name = "path", .required = true, .doc = "Absolute path of the file"},
-            {.name = "name", .required = true,
+            {.name = "name",
+             .required = true,
              .doc = "Name of the secret; files of the same name hold the same bytes"},
             {.name = "kind",
-             .doc = "random: bytes; ssh-ed25519: a private key, whose public half templates know as "
-                    "{{secrets.NAME.public}}. Default: random",
+             .doc =
+                 "random: bytes; ssh-ed25519: a private key, whose public half templates know as "
+                 "{{secrets.NAME.public}}. Default: random",
              .choices = {"random", "ssh-ed25519"}},
-            {.name = "bytes", .type = FieldType::integer, .doc = "How many random bytes. Default: 1024"},
+            {.name = "bytes",
+             .type = FieldType::integer,
+             .doc = "How many random bytes. Default: 1024"},
             {.name = "owner", .doc = "User, by name or number. Default: root"},
             {.name = "group", .doc = "Group, by name or number. Default: root"},
-            {.name = "mode", .type = FieldType::mode, .doc = "Permissions, octal. Default: \"0600\""},
-            {.name = "parents", .type = FieldType::flag,
+            {.name = "mode",
+             .type = FieldType::mode,
+             .doc = "Permissions, octal. Default: \"0600\""},
+            {.name = "parents",
+             .type = FieldType::flag,
              .doc = "Make missing folders above it (root, 0700). Default: false"},
             {.name = "sha256", .doc = "Set by podwright: digest of the secret once it exists"},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},

@@ -1,7 +1,8 @@
 // [[service]]: a unit of systemd that runs, or does not, now and after the next boot.
 //
-// A service must also have been started after its configuration last changed. That is judged by times
-// on the node, so that it holds even when the run that changed the file died before the restart.
+// A service must also have been started after its configuration last changed. That is judged by
+// times on the node, so that it holds even when the run that changed the file died before the
+// restart.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,8 +37,8 @@ for f in "$@"; do
 done
 )sh";
 
-/// Waits until the unit is what it should be, and a moment longer: a daemon that dies at once is often
-/// reported as active first.
+/// Waits until the unit is what it should be, and a moment longer: a daemon that dies at once is
+/// often reported as active first.
 constexpr std::string_view settle_script = R"sh(
 pw_show() { systemctl show -p ActiveState,Type,Result,ActiveEnterTimestampMonotonic "$u"; }
 pw_fail() {
@@ -78,8 +79,8 @@ std::string path_of(const std::string& id) {
   return id.starts_with("unit/") ? "/etc/systemd/system/" + name : std::string{};
 }
 
-/// "2026-01-31 12:00:00.123456" of what systemctl and stat print, with a day before or a zone behind.
-/// Such texts of one zone compare as the times do.
+/// "2026-01-31 12:00:00.123456" of what systemctl and stat print, with a day before or a zone
+/// behind. Such texts of one zone compare as the times do.
 std::string_view time_of(std::string_view text) {
   const auto year = text.find_first_of("0123456789");
   if (year == std::string_view::npos) return {};
@@ -89,7 +90,8 @@ std::string_view time_of(std::string_view text) {
 
 /// Whether a file changed after a unit was started. Times to the second are compared as such.
 bool is_newer(std::string_view file, std::string_view unit) {
-  const auto digits = std::min({file.size(), unit.size(), std::string_view("2026-01-31 12:00:00.123456").size()});
+  const auto digits =
+      std::min({file.size(), unit.size(), std::string_view("2026-01-31 12:00:00.123456").size()});
   return file.substr(0, digits) > unit.substr(0, digits);
 }
 
@@ -121,7 +123,8 @@ bool is_running(const Reading& unit) {
 
 bool is_enabled(const Reading& unit) {
   // Static and generated units have no switch: what wants them decides, so nothing is left to do.
-  static constexpr std::string_view states[] = {"enabled", "static", "indirect", "generated", "alias"};
+  static constexpr std::string_view states[] = {"enabled", "static", "indirect", "generated",
+                                                "alias"};
   return std::ranges::find(states, unit["UnitFileState"]) != std::end(states);
 }
 
@@ -165,7 +168,8 @@ Work work_to_run(const Wanted& wanted, const Reading& unit, const PlanContext& c
     work.add("start", wanted.name + " is masked", "systemctl unmask \"$u\" || exit\n");
   }
   if (wanted.flag("enabled", false) && !is_enabled(unit)) {
-    work.add("enable", wanted.name + " is not enabled at boot", "systemctl enable -q \"$u\" || exit\n");
+    work.add("enable", wanted.name + " is not enabled at boot",
+             "systemctl enable -q \"$u\" || exit\n");
   }
   if (!exists) {
     work.reasons = {fmt::format("{} does not exist yet, wanted running", wanted.name)};
@@ -242,12 +246,16 @@ const Registered service{ResourceKind{
             {.name = "state",
              .doc = "A one-shot counts as started when it has run since boot. Default: started",
              .choices = {"started", "stopped"}},
-            {.name = "enabled", .type = FieldType::flag,
+            {.name = "enabled",
+             .type = FieldType::flag,
              .doc = "Whether it starts at boot. Default: left as it is"},
-            {.name = "restart_on", .type = FieldType::list,
-             .doc = "Ids of resources (\"file//etc/x.conf\"): when one changes, or its file is newer than "
+            {.name = "restart_on",
+             .type = FieldType::list,
+             .doc = "Ids of resources (\"file//etc/x.conf\"): when one changes, or its file is "
+                    "newer than "
                     "the running service, the service is restarted"},
-            {.name = "reload_on", .type = FieldType::list,
+            {.name = "reload_on",
+             .type = FieldType::list,
              .doc = "The same, but reload; restart where the unit cannot reload"},
         },
     .probe = probe,

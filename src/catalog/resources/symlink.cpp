@@ -17,7 +17,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   const auto target = wanted.text("target");
   const bool absent = wanted.text("state") == "absent";
   if (!absent && target.empty()) {
-    return refuse(wanted, "target", "a link needs a target", "say what it points to: target = \"/opt/x\"");
+    return refuse(wanted, "target", "a link needs a target",
+                  "say what it points to: target = \"/opt/x\"");
   }
   const auto reading = read(wanted, observed);
   if (!reading) return fail(reading.error());
@@ -27,20 +28,19 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     return fail({.fault = Fault::remote,
                  .what = fmt::format("{} is a {}, wanted a symbolic link", *path, state.type),
                  .step = wanted.id(),
-                 .hint = fmt::format("look at it on the node, and remove it if it is not needed: {}",
-                                     *path)});
+                 .hint = fmt::format(
+                     "look at it on the node, and remove it if it is not needed: {}", *path)});
   }
   if (absent) return steps_for(wanted, remove_file(*path, state));
   if (state.type == "symlink" && state.target == target) return std::vector<Step>{};
 
   const bool create = state.type == "absent";
   auto script = fmt::format("ln -sfn -- {} {} || exit\n", sh::quote(target), sh::quote(*path));
-  return steps_for(
-      wanted,
-      FileChange{.action = create ? "create" : "write",
-                 .why = create ? *path + " does not exist"
-                               : fmt::format("{} points to {}, wanted {}", *path, state.target, target),
-                 .script = std::move(script)});
+  return steps_for(wanted, FileChange{.action = create ? "create" : "write",
+                                      .why = create ? *path + " does not exist"
+                                                    : fmt::format("{} points to {}, wanted {}",
+                                                                  *path, state.target, target),
+                                      .script = std::move(script)});
 }
 
 const Registered symlink{ResourceKind{

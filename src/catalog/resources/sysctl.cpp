@@ -1,5 +1,5 @@
-// [[sysctl]]: a kernel parameter, now and after the next boot. Each has a file of its own, so that one
-// can be taken back without touching another.
+// [[sysctl]]: a kernel parameter, now and after the next boot. Each has a file of its own, so that
+// one can be taken back without touching another.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -52,7 +52,8 @@ fi
 
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
   const auto& key = wanted.name;
-  if (key.empty() || key.find("..") != std::string::npos || key.find_first_of(" \t\n=") != std::string::npos) {
+  if (key.empty() || key.find("..") != std::string::npos ||
+      key.find_first_of(" \t\n=") != std::string::npos) {
     return refuse(wanted, "key", fmt::format("'{}' is not the name of a kernel parameter", key),
                   "for example vm.swappiness");
   }
@@ -102,14 +103,17 @@ const Registered sysctl{ResourceKind{
     .fields =
         {
             {.name = "key", .required = true, .doc = "Name, as sysctl(8) has it: vm.swappiness"},
-            {.name = "value", .type = FieldType::any,
+            {.name = "value",
+             .type = FieldType::any,
              .doc = "Number or text, in the kernel's unit; several numbers with blanks between"},
             {.name = "runtime",
-             .doc = "best-effort: where the kernel lets nobody set it (a container), the file for the "
-                    "next boot is enough. Default: required",
+             .doc =
+                 "best-effort: where the kernel lets nobody set it (a container), the file for the "
+                 "next boot is enough. Default: required",
              .choices = {"required", "best-effort"}},
-            {.name = "state", .doc = "absent removes podwright's file and leaves the running value. "
-                                     "Default: present",
+            {.name = "state",
+             .doc = "absent removes podwright's file and leaves the running value. "
+                    "Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

@@ -45,7 +45,9 @@ const Registered timezone{ResourceKind{
     .table = "timezone",
     .key = "name",
     .summary = "The zone of the node's local time",
-    .fields = {{.name = "name", .required = true, .doc = "As in the tz database: Etc/UTC, Europe/Berlin"}},
+    .fields = {{.name = "name",
+                .required = true,
+                .doc = "As in the tz database: Etc/UTC, Europe/Berlin"}},
     .probe = probe,
     .plan = plan,
 }};

@@ -35,9 +35,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
 
   const auto path = path_of(wanted);
   const auto state = file_state(*reading);
-  auto change = wanted.text("state") == "absent"
-                    ? remove_file(path, state)
-                    : change_file({.path = path, .content = wanted.text("content"), .parents = true}, state);
+  auto change =
+      wanted.text("state") == "absent"
+          ? remove_file(path, state)
+          : change_file({.path = path, .content = wanted.text("content"), .parents = true}, state);
   if (change && !*change && (*reading)["outdated"] == "yes") {
     *change = FileChange{.action = "reload",
                          .why = fmt::format("systemd has not read {} since it changed", path)};
@@ -54,11 +55,14 @@ const Registered unit{ResourceKind{
     .summary = "A unit file of systemd, or a drop-in for one",
     .fields =
         {
-            {.name = "name", .required = true,
-             .doc = "File below /etc/systemd/system: hugepages.service, chrony.service.d/site.conf"},
+            {.name = "name",
+             .required = true,
+             .doc =
+                 "File below /etc/systemd/system: hugepages.service, chrony.service.d/site.conf"},
             {.name = "content", .doc = "The unit, as a text; templates are rendered"},
             {.name = "template", .doc = "A mustache file whose rendered text is the content"},
-            {.name = "source", .doc = "A file of the operator's machine whose bytes are the content"},
+            {.name = "source",
+             .doc = "A file of the operator's machine whose bytes are the content"},
             {.name = "state", .doc = "Default: present", .choices = {"present", "absent"}},
         },
     .probe = probe,

@@ -90,7 +90,8 @@ Differences differences(const Wanted& wanted, const Account& now) {
   const auto compare = [&](const char* field, const char* option, const std::string& have) {
     const auto want = wanted.text(field);
     if (!want.empty() && want != have) {
-      found.add(fmt::format("{} has {} {}, wanted {}", wanted.name, field, have, want), option, want);
+      found.add(fmt::format("{} has {} {}, wanted {}", wanted.name, field, have, want), option,
+                want);
     }
   };
   compare("uid", "-u", now.uid);
@@ -103,8 +104,8 @@ Differences differences(const Wanted& wanted, const Account& now) {
     if (std::ranges::find(now.groups, group) == now.groups.end()) missing.push_back(group);
   }
   if (!missing.empty()) {
-    found.add(fmt::format("{} is not in {} {}", wanted.name, missing.size() == 1 ? "group" : "groups",
-                          human_list(missing)),
+    found.add(fmt::format("{} is not in {} {}", wanted.name,
+                          missing.size() == 1 ? "group" : "groups", human_list(missing)),
               "-aG", join(missing, ","));
   }
   return found;
@@ -152,19 +153,25 @@ const Registered user{ResourceKind{
     .fields =
         {
             {.name = "name", .required = true, .doc = "Login name"},
-            {.name = "uid", .type = FieldType::integer,
+            {.name = "uid",
+             .type = FieldType::integer,
              .doc = "Number; give one where homes are shared. Default: the next that is free"},
-            {.name = "group", .doc = "First group, by name or number. Default: one of the user's own name"},
-            {.name = "groups", .type = FieldType::list,
+            {.name = "group",
+             .doc = "First group, by name or number. Default: one of the user's own name"},
+            {.name = "groups",
+             .type = FieldType::list,
              .doc = "Further groups to be in; others that the user is in are left"},
             {.name = "home", .doc = "Default: /home/NAME"},
-            {.name = "create_home", .type = FieldType::flag,
+            {.name = "create_home",
+             .type = FieldType::flag,
              .doc = "Make the home from /etc/skel. Default: true, for a system user false"},
             {.name = "shell", .doc = "Default: /bin/bash, for a system user the distribution's"},
             {.name = "comment", .doc = "Full name; set when the user is made"},
-            {.name = "system", .type = FieldType::flag,
+            {.name = "system",
+             .type = FieldType::flag,
              .doc = "Take the number from the system's range. Default: false"},
-            {.name = "state", .doc = "absent keeps the home. Default: present",
+            {.name = "state",
+             .doc = "absent keeps the home. Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

@@ -21,7 +21,8 @@ const ResourceKind& kind_of(const std::string& name) {
 
 Wanted make_wanted(const ResourceKind& kind, const Value::Table& fields) {
   for (const auto& [key, value] : fields) {
-    const bool known = std::ranges::any_of(kind.fields, [&](const Field& f) { return f.name == key; });
+    const bool known =
+        std::ranges::any_of(kind.fields, [&](const Field& f) { return f.name == key; });
     REQUIRE_MESSAGE(known, kind.table << " has no field " << key);
   }
   Wanted wanted;
@@ -70,7 +71,8 @@ const std::vector<std::string>& shells() {
   static const auto found = [] {
     std::vector<std::string> all = {"sh"};
     for (const auto* shell : {"dash", "bash", "busybox"}) {
-      const auto there = run_process({"sh", "-c", std::string("command -v ") + shell}, "", Millis(5000));
+      const auto there =
+          run_process({"sh", "-c", std::string("command -v ") + shell}, "", Millis(5000));
       if (there && there->exit_status == 0) {
         all.emplace_back(shell == std::string("busybox") ? "busybox sh" : shell);
       }

@@ -28,14 +28,17 @@ class TempDir {
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
-  [[nodiscard]] std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return (path_ / name).string();
+  }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;
 };
 
-/// Runs a script as a node would: its own shell, no input, C locale. `shell` is "dash", "busybox sh", …
+/// Runs a script as a node would: its own shell, no input, C locale. `shell` is "dash", "busybox
+/// sh", …
 Observed run_sh(const std::string& shell, const std::string& script);
 /// The shells of this machine that scripts have to work with.
 const std::vector<std::string>& shells();

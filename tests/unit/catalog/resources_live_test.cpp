@@ -18,7 +18,8 @@ namespace {
 
 const std::set<std::string> nothing;
 
-Wanted make(const std::string& kind, const std::vector<std::pair<std::string, Value::Data>>& fields) {
+Wanted make(const std::string& kind,
+            const std::vector<std::pair<std::string, Value::Data>>& fields) {
   Value::Table table;
   for (const auto& [name, data] : fields) table.emplace_back(name, Value(data));
   return make_wanted(kind_of(kind), table);
@@ -63,8 +64,8 @@ unsigned mode_of(const std::string& path) {
 }
 
 std::size_t entries_of(const std::filesystem::path& folder) {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder),
+                                                std::filesystem::directory_iterator()));
 }
 
 const std::vector<std::string>& hostile_texts() {
@@ -102,8 +103,11 @@ TEST_CASE("resources live: a file with any content") {
     const auto path = dir / "it's a \"file\" $(id)";
     for (const auto& text : hostile_texts()) {
       CAPTURE(text.substr(0, 60));
-      const auto wanted = make("file", {{"path", path}, {"content", text}, {"mode", std::string("0640")},
-                                        {"owner", me()}, {"group", my_group()}});
+      const auto wanted = make("file", {{"path", path},
+                                        {"content", text},
+                                        {"mode", std::string("0640")},
+                                        {"owner", me()},
+                                        {"group", my_group()}});
       converge(shell, wanted);
       CHECK(content_of(path) == text);
       CHECK(mode_of(path) == 0640U);
@@ -120,8 +124,12 @@ TEST_CASE("resources live: a file's mode alone, a link in its place, missing fol
     const TempDir dir;
     const auto path = dir / "deep/er/file";
     const auto wanted = [&](const std::string& mode, bool parents) {
-      return make("file", {{"path", path}, {"content", std::string("x\n")}, {"mode", mode},
-                           {"owner", me()}, {"group", my_group()}, {"parents", parents}});
+      return make("file", {{"path", path},
+                           {"content", std::string("x\n")},
+                           {"mode", mode},
+                           {"owner", me()},
+                           {"group", my_group()},
+                           {"parents", parents}});
     };
     const auto steps = plan_now(shell, wanted("0644", false));
     const auto refused = run_sh(shell, steps.at(0).script);
@@ -147,7 +155,10 @@ TEST_CASE("resources live: a file that does not pass its check is not put in pla
     const TempDir dir;
     const auto path = dir / "sudoers";
     const auto wanted = [&](const std::string& content, const std::string& check) {
-      return make("file", {{"path", path}, {"content", content}, {"validate", check}, {"owner", me()},
+      return make("file", {{"path", path},
+                           {"content", content},
+                           {"validate", check},
+                           {"owner", me()},
                            {"group", my_group()}});
     };
     converge(shell, wanted("good\n", "grep -q '^good$' {}"));
@@ -167,7 +178,8 @@ TEST_CASE("resources live: folders and links") {
     const TempDir dir;
     const auto folder = dir / "a b/c'd";
     const auto wanted = [&](const std::string& mode) {
-      return make("directory", {{"path", folder}, {"mode", mode}, {"owner", me()}, {"group", my_group()}});
+      return make("directory",
+                  {{"path", folder}, {"mode", mode}, {"owner", me()}, {"group", my_group()}});
     };
     converge(shell, wanted("2775"));
     CHECK(mode_of(folder) == 02775U);
@@ -185,7 +197,8 @@ TEST_CASE("resources live: folders and links") {
     CHECK_FALSE(std::filesystem::exists(folder));
 
     REQUIRE(write_file(folder + "/precious", "x"));
-    const auto steps = plan_now(shell, make("directory", {{"path", folder}, {"state", std::string("absent")}}));
+    const auto steps =
+        plan_now(shell, make("directory", {{"path", folder}, {"state", std::string("absent")}}));
     CHECK(run_sh(shell, steps.at(0).script).exit_status != 0);
     CHECK(content_of(folder + "/precious") == "x");
   }
@@ -195,13 +208,15 @@ TEST_CASE("resources live: a block of hosts") {
   for (const auto& shell : shells()) {
     const TempDir dir;
     const auto path = dir / "hosts";
-    REQUIRE(write_file(path, "127.0.0.1 localhost\n127.0.1.1 cu01.lab cu01 # Debian's\n\n10.0.0.9 it's $(id)"));
+    REQUIRE(write_file(
+        path, "127.0.0.1 localhost\n127.0.1.1 cu01.lab cu01 # Debian's\n\n10.0.0.9 it's $(id)"));
     const auto wanted = [&](const std::string& name, const std::string& content) {
       return make("hosts", {{"name", name}, {"path", path}, {"content", content}});
     };
     const auto step = converge(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.2 cu01\n"));
     const std::string outside =
-        "127.0.0.1 localhost\n# podwright: 127.0.1.1 cu01.lab cu01 # Debian's\n127.0.1.1\tcu01.lab\n\n"
+        "127.0.0.1 localhost\n# podwright: 127.0.1.1 cu01.lab cu01 # "
+        "Debian's\n127.0.1.1\tcu01.lab\n\n"
         "10.0.0.9 it's $(id)\n";
     const std::string block =
         "# podwright begin cluster\n10.0.0.1 head\n10.0.0.2 cu01\n# podwright end cluster\n";
@@ -217,7 +232,8 @@ TEST_CASE("resources live: a block of hosts") {
     CHECK(plan_now(shell, wanted("fabric", "10.1.0.1 head-ib")).empty());
 
     for (const auto* name : {"cluster", "fabric"}) {
-      converge(shell, make("hosts", {{"name", std::string(name)}, {"path", path},
+      converge(shell, make("hosts", {{"name", std::string(name)},
+                                     {"path", path},
                                      {"state", std::string("absent")}}));
     }
     CHECK(content_of(path) == outside);
@@ -228,7 +244,9 @@ TEST_CASE("resources live: one line of a file") {
   for (const auto& shell : shells()) {
     const TempDir dir;
     const auto path = dir / "sshd_config";
-    REQUIRE(write_file(path, "#PermitRootLogin yes\r\n\\backslash 'quote' $(id) %s\nPermitRootLogin yes\nlast", 0640));
+    REQUIRE(write_file(
+        path, "#PermitRootLogin yes\r\n\\backslash 'quote' $(id) %s\nPermitRootLogin yes\nlast",
+        0640));
     const auto wanted = [&](const std::string& match, const std::string& line) {
       std::vector<std::pair<std::string, Value::Data>> fields = {
           {"name", std::string("x")}, {"path", path}, {"line", line}};
@@ -250,7 +268,8 @@ TEST_CASE("resources live: one line of a file") {
     CHECK(run_sh(shell, two.at(0).script).exit_status == 0);
     CHECK(content_of(path) == "PermitRootLogin no\n-n\nfirst\n" + hostile + "\nsecond\n");
 
-    converge(shell, make("line", {{"name", std::string("x")}, {"path", path},
+    converge(shell, make("line", {{"name", std::string("x")},
+                                  {"path", path},
                                   {"match", std::string("^(first|second|it's)")},
                                   {"state", std::string("absent")}}));
     CHECK(content_of(path) == "PermitRootLogin no\n-n\n");
@@ -259,7 +278,8 @@ TEST_CASE("resources live: one line of a file") {
     const auto& kind = kind_of("line");
     const Facts facts;
     const auto bad = wanted("(", "x");
-    const auto planned = kind.plan(bad, run_sh(shell, kind.probe(bad, facts)), {.facts = facts, .changing = nothing});
+    const auto planned = kind.plan(bad, run_sh(shell, kind.probe(bad, facts)),
+                                   {.facts = facts, .changing = nothing});
     REQUIRE_FALSE(planned.has_value());
     CHECK(planned.error().fault == Fault::remote);
   }
@@ -271,14 +291,19 @@ TEST_CASE("resources live: a secret") {
     const auto path = dir / "munge.key";
     const std::string bytes("\x00\xff'\n$(id)", 9);
     const auto wanted = [&](const std::string& mode) {
-      return make("secret", {{"path", path}, {"name", std::string("munge key")}, {"mode", mode},
-                             {"owner", me()}, {"group", my_group()}, {"sha256", sha256_hex(bytes)}});
+      return make("secret", {{"path", path},
+                             {"name", std::string("munge key")},
+                             {"mode", mode},
+                             {"owner", me()},
+                             {"group", my_group()},
+                             {"sha256", sha256_hex(bytes)}});
     };
     const auto bring = sh::assign("pw_secret_munge_20key", base64_encode(bytes));
     const auto step = converge(shell, wanted("0400"), bring);
     CHECK(content_of(path) == bytes);
     CHECK(mode_of(path) == 0400U);
-    CHECK(step.secrets == std::map<std::string, std::string>{{"pw_secret_munge_20key", "munge key"}});
+    CHECK(step.secrets ==
+          std::map<std::string, std::string>{{"pw_secret_munge_20key", "munge key"}});
     CHECK(step.script.find(base64_encode(bytes)) == std::string::npos);
     converge(shell, wanted("0440"));
 
@@ -295,10 +320,13 @@ TEST_CASE("resources live: a command") {
   for (const auto& shell : shells()) {
     const TempDir dir;
     const auto sign = dir / "it's done";
-    converge(shell, make("command", {{"name", std::string("x")}, {"cwd", dir.path().string()},
-                                     {"run", std::string("touch \"it's done\"")}, {"creates", sign}}));
+    converge(shell, make("command", {{"name", std::string("x")},
+                                     {"cwd", dir.path().string()},
+                                     {"run", std::string("touch \"it's done\"")},
+                                     {"creates", sign}}));
     const auto look = "[ \"$(cat 'it'\\''s done')\" = x ]";
-    converge(shell, make("command", {{"name", std::string("y")}, {"cwd", dir.path().string()},
+    converge(shell, make("command", {{"name", std::string("y")},
+                                     {"cwd", dir.path().string()},
                                      {"run", std::string("printf x >\"it's done\"; exit 0")},
                                      {"unless", std::string(look)}}));
     for (const auto* broken : {"exit 7", "syntax ( error", "false"}) {

@@ -38,12 +38,14 @@ Facts facts_of(const Value& document) {
   if (table == nullptr) return facts;
   facts.package_manager = text_at(*table, "package_manager");
   if (const auto* packages = table->find("packages")) {
-    for (const auto& [name, version] : *packages->table()) facts.packages[name] = version.scalar_text();
+    for (const auto& [name, version] : *packages->table())
+      facts.packages[name] = version.scalar_text();
   }
   return facts;
 }
 
-/// [observed]: out as the probe printed it; `content` stands for the digest, size and base64 of a file.
+/// [observed]: out as the probe printed it; `content` stands for the digest, size and base64 of a
+/// file.
 Observed observed_of(const Value& document, const ResourceKind& kind, const Wanted& wanted,
                      const Facts& facts) {
   const auto* table = document.find("observed");
@@ -73,15 +75,17 @@ void check_step(const Step& step, const Value& expected, const Wanted& wanted) {
   CHECK(step.why == text_at(expected, "why"));
   CHECK(step.reboots == (text_at(expected, "reboots") == "true"));
   for (const auto& part : list_at(expected, "diff")) {
-    CHECK_MESSAGE(step.diff.find(part) != std::string::npos, "the diff lacks '" << part << "':\n" << step.diff);
+    CHECK_MESSAGE(step.diff.find(part) != std::string::npos, "the diff lacks '" << part << "':\n"
+                                                                                << step.diff);
   }
   for (const auto& part : list_at(expected, "script")) {
-    CHECK_MESSAGE(step.script.find(part) != std::string::npos,
-                  "the script lacks '" << part << "':\n" << step.script);
+    CHECK_MESSAGE(step.script.find(part) != std::string::npos, "the script lacks '" << part
+                                                                                    << "':\n"
+                                                                                    << step.script);
   }
   for (const auto& part : list_at(expected, "not_in_script")) {
-    CHECK_MESSAGE(step.script.find(part) == std::string::npos,
-                  "the script has '" << part << "':\n" << step.script);
+    CHECK_MESSAGE(step.script.find(part) == std::string::npos, "the script has '" << part << "':\n"
+                                                                                  << step.script);
   }
   if (expected.find("batch_words") != nullptr) {
     CHECK(step.batch_words == list_at(expected, "batch_words"));
@@ -105,7 +109,8 @@ void check_case(const Value& document) {
                                {.facts = facts, .changing = changing});
   if (const auto error = text_at(document, "error"); !error.empty()) {
     REQUIRE_FALSE(steps.has_value());
-    CHECK_MESSAGE(steps.error().message().find(error) != std::string::npos, steps.error().message());
+    CHECK_MESSAGE(steps.error().message().find(error) != std::string::npos,
+                  steps.error().message());
     CHECK(steps.error().step == wanted.id());
     return;
   }
@@ -121,7 +126,8 @@ void check_case(const Value& document) {
 std::string syntax_errors(const std::string& script) {
   std::string found;
   for (const auto& shell : shells()) {
-    const auto checked = run_sh("sh", shell + " -n <<'podwright-syntax'\n" + script + "\npodwright-syntax\n");
+    const auto checked =
+        run_sh("sh", shell + " -n <<'podwright-syntax'\n" + script + "\npodwright-syntax\n");
     if (checked.exit_status != 0) found += fmt::format("{}: {}\n", shell, checked.err);
   }
   return found;
@@ -153,7 +159,8 @@ TEST_CASE("resources: every kind has a summary, documented fields, and cases of 
     CHECK_FALSE(kind.summary.empty());
     const bool complete = kind.probe != nullptr && kind.plan != nullptr;
     CHECK(complete);
-    CHECK(std::ranges::any_of(kind.fields, [&](const Field& f) { return f.name == kind.key && f.required; }));
+    CHECK(std::ranges::any_of(kind.fields,
+                              [&](const Field& f) { return f.name == kind.key && f.required; }));
     std::set<std::string_view> fields;
     for (const auto& field : kind.fields) {
       CAPTURE(field.name);
@@ -196,8 +203,9 @@ TEST_CASE("resources: a probe that failed is an error that names the resource, n
     if (one.document.find("error") != nullptr) continue;
     const auto wanted = make_wanted(kind, *one.document.find("wanted")->table());
     CAPTURE(kind.table);
-    const auto failed = kind.plan(wanted, {.exit_status = 2, .out = "", .err = "stat: Input/output error\n"},
-                                  {.facts = facts, .changing = changing});
+    const auto failed =
+        kind.plan(wanted, {.exit_status = 2, .out = "", .err = "stat: Input/output error\n"},
+                  {.facts = facts, .changing = changing});
     REQUIRE_FALSE(failed.has_value());
     CHECK(failed.error().step == wanted.id());
     CHECK(failed.error().what.find("Input/output error") != std::string::npos);
@@ -215,7 +223,8 @@ TEST_CASE("packagers: each is complete, and its texts are sh that every shell ac
     CAPTURE(packager.id);
     CHECK_FALSE(packager.summary.empty());
     CHECK(syntax_errors(packager.query("a'b")) == "");
-    for (const auto& command : {packager.install, packager.remove, packager.hold, packager.unhold}) {
+    for (const auto& command :
+         {packager.install, packager.remove, packager.hold, packager.unhold}) {
       CHECK_FALSE(command.empty());
       CHECK(syntax_errors(command + " 'a' 'b'") == "");
     }
