@@ -87,12 +87,12 @@ struct Command::Callbacks : ssh_channel_callbacks_struct {
 };
 
 Command::Command(Connection& connection, DeadlineClock& clock, const Request& request,
-                 std::optional<SudoSettings> sudo, Millis sudo_timeout,
+                 std::optional<SudoSettings> sudo, Millis setup_timeout,
                  std::function<void(std::string_view)> on_output, std::function<void()> finished)
     : connection_(connection),
       clock_(clock),
       request_(request),
-      sudo_timeout_(sudo_timeout),
+      setup_timeout_(setup_timeout),
       exchange_(request, std::move(sudo), std::move(on_output)),
       finished_(std::move(finished)),
       callbacks_(std::make_unique<Callbacks>(this)) {}
@@ -128,6 +128,7 @@ void Command::open() {
   if (rc == SSH_AGAIN) return;
   if (rc == SSH_OK) {
     stage_ = Stage::requesting;
+    may_have_run_ = true;
     started_ = clock_.now();
     return;
   }
@@ -212,11 +213,11 @@ void Command::on_lost(const Error& error) {
 void Command::tick(SteadyTime now) {
   if (stage_ == Stage::done) return;
   if (stage_ == Stage::opening) {
-    if (now - begun_ <= open_timeout) return;
+    if (now - begun_ <= std::min<Millis>(open_timeout, setup_timeout_)) return;
     return finish(fail(Fault::unreachable, "the open connection does not answer any more"));
   }
   if (exit_status_ && now - last_words_ > linger) return finish_with_status();
-  const auto allowed = exchange_.started() ? request_.deadline : sudo_timeout_;
+  const auto allowed = exchange_.started() ? request_.deadline : setup_timeout_;
   if (now - started_ > allowed) abandon(exchange_.timed_out(allowed));
 }
 

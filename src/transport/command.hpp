@@ -13,9 +13,9 @@ namespace podwright {
 
 class Command : public ChannelUser {
  public:
-  /// `connection` must be ready. `finished` is called once, never from within a libssh callback.
+  /// `connection` must be ready. `setup_timeout` is what sudo may take, and the channel. `finished` is called once, never from within a libssh callback.
   Command(Connection& connection, DeadlineClock& clock, const Request& request,
-          std::optional<SudoSettings> sudo, Millis sudo_timeout,
+          std::optional<SudoSettings> sudo, Millis setup_timeout,
           std::function<void(std::string_view)> on_output, std::function<void()> finished);
   ~Command() override;
 
@@ -27,7 +27,7 @@ class Command : public ChannelUser {
   [[nodiscard]] const std::optional<Result<Reply>>& result() const { return result_; }
   Result<Reply> take_result() { return std::move(*result_); }
   /// The node may have begun to run it: it must not be sent again.
-  [[nodiscard]] bool may_have_run() const { return stage_ != Stage::opening; }
+  [[nodiscard]] bool may_have_run() const { return may_have_run_; }
 
   void on_progress() override;
   void on_lost(const Error& error) override;
@@ -46,12 +46,13 @@ class Command : public ChannelUser {
   Connection& connection_;
   DeadlineClock& clock_;
   const Request& request_;
-  Millis sudo_timeout_;
+  Millis setup_timeout_;
   Exchange exchange_;
   std::function<void()> finished_;
   std::unique_ptr<Callbacks> callbacks_;
   ssh_channel_struct* channel_ = nullptr;
   Stage stage_ = Stage::opening;
+  bool may_have_run_ = false;
   bool eof_sent_ = false;
   bool input_refused_ = false;  ///< the command ended without reading it all
   bool closed_ = false;

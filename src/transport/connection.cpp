@@ -315,9 +315,19 @@ void Connection::drive() {
     if (state_ == State::logging_in) step_login();
     if (state_ == State::ready) return pump();
     if (session_ == nullptr) return;
+    // A peer that says goodbye makes libssh close the socket, and then wait for it for ever.
+    if (!check_descriptor()) return session_died();
     if ((ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0) break;
   }
   rearm();
+}
+
+void Connection::session_died() {
+  const std::string libssh_says = ssh_get_error(session_);
+  if (state_ == State::greeting) return drop_or_fail(libssh_says);
+  login_->broken(libssh_says);
+  trace_.insert(trace_.end(), login_->trace().begin(), login_->trace().end());
+  fail_with(login_->error(where()));
 }
 
 void Connection::rearm() {

@@ -123,6 +123,7 @@ class Connection : public FdHandler {
   void on_connected();
   void start_session();
   void drive();
+  void session_died();
   void step_greeting();
   bool verify_host_key();
   void step_login();

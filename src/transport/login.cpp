@@ -112,14 +112,22 @@ Login::Step Login::step() {
     if (rc == SSH_AUTH_AGAIN) return Step::again;
     if (rc == SSH_AUTH_SUCCESS) return Step::done;
     if (rc == SSH_AUTH_ERROR) {
-      lost_ = ssh_get_error(session_);
-      if (trace_.size() == noted) note(attempt, lost_, false);
+      if (trace_.size() == noted) {
+        broken(ssh_get_error(session_));
+      } else {
+        lost_ = ssh_get_error(session_);
+      }
       return Step::lost;
     }
     partial_ = partial_ || rc == SSH_AUTH_PARTIAL;
     ++current_;
   }
   return Step::refused;
+}
+
+void Login::broken(std::string why) {
+  lost_ = clean_output(why);
+  if (current_ < attempts_.size()) note(attempts_[current_], lost_, false);
 }
 
 int Login::run(Attempt& attempt) {

@@ -76,7 +76,7 @@ void Tunnel::poll() {
     return;
   }
   const std::string says = clean_output(ssh_get_error(jump_.session()));
-  const bool prohibited = says.find("rohibited") != std::string::npos;
+  const bool prohibited = says.find("error (1)") != std::string::npos;  // administratively
   const auto reason = says.rfind(") ");
   error_ = Error{.fault = Fault::unreachable,
                  .what = fmt::format("the jump host {} does not connect to {}:{}: {}",

@@ -117,15 +117,7 @@ class Sshd {
     }
     dir_.write("authorized_keys", keys, 0644);
     chmod(dir_.path().c_str(), 0755);
-    dir_.write("sshd_config", options_.extra + "\nPort " + std::to_string(port) +
-                                  "\nListenAddress 127.0.0.1\nHostKey " + host_key +
-                                  "\nAuthorizedKeysFile " + dir_.file("authorized_keys") +
-                                  "\nStrictModes no\nPidFile none\nUsePAM no\nUseDNS no\nPrintMotd no\n"
-                                  "PrintLastLog no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-                                  "KbdInteractiveAuthentication no\nMaxStartups 1000:30:2000\n"
-                                  "MaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
-                                  // No start-up files of whoever runs the tests.
-                                  "SetEnv HOME=" + dir_.path() + "\n");
+    write_config();
     start();
   }
   ~Sshd() { stop(); }
@@ -182,6 +174,24 @@ class Sshd {
   std::string host_key;
 
  private:
+  /// What `extra` does not say itself.
+  void write_config() const {
+    const std::vector<std::string> defaults = {
+        "Port " + std::to_string(port), "ListenAddress 127.0.0.1", "HostKey " + host_key,
+        "AuthorizedKeysFile " + dir_.file("authorized_keys"), "StrictModes no", "PidFile none",
+        "UsePAM no", "UseDNS no", "PrintMotd no", "PrintLastLog no", "PermitRootLogin yes",
+        "PasswordAuthentication no", "KbdInteractiveAuthentication no", "MaxStartups 1000:30:2000",
+        "MaxSessions 100", "LogLevel VERBOSE", "Subsystem sftp internal-sftp",
+        // No start-up files of whoever runs the tests.
+        "SetEnv HOME=" + dir_.path()};
+    auto text = options_.extra + "\n";
+    for (const auto& line : defaults) {
+      const auto keyword = line.substr(0, line.find(' ') + 1);
+      if (keyword == "HostKey " || options_.extra.find(keyword) == std::string::npos) text += line + "\n";
+    }
+    dir_.write("sshd_config", text);
+  }
+
   TempDir dir_;
   Options options_;
   pid_t pid_ = -1;

@@ -1,0 +1,92 @@
+#include "transport/local_transport.hpp"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+using namespace podwright;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Result<Reply> once(Request request) {
+  LocalTransport transport;
+  request.node = "here";
+  return std::move(transport.run({std::move(request)}, nullptr, {}).at("here"));
+}
+
+}  // namespace
+
+TEST_CASE("a script runs here, with its input, output, status and signal") {
+  auto reply = once({.node = {}, .input = "cat <<X\nhello\nX\necho bad >&2\nexit 5\n"});
+  REQUIRE(reply);
+  CHECK(reply->out == "hello\n");
+  CHECK(reply->err == "bad\n");
+  CHECK(reply->exit_status == 5);
+  reply = once({.node = {}, .command = "kill -9 $$"});
+  REQUIRE(reply);
+  CHECK(reply->exit_status == 137);
+  const std::string big(3'000'000, 'z');
+  reply = once({.node = {}, .command = "sleep 0.1; cat", .input = big});
+  REQUIRE(reply);
+  CHECK(reply->out == big);
+  reply = once({.node = {}, .command = "exit 2", .input = big});
+  REQUIRE(reply);
+  CHECK(reply->exit_status == 2);
+}
+
+TEST_CASE("output here is bounded, too") {
+  const auto reply = once({.node = {}, .command = "head -c 20000000 /dev/zero", .max_output = 1000});
+  REQUIRE(reply);
+  CHECK(reply->out == std::string(1000, '\0'));
+  CHECK(reply->dropped_bytes == 19999000);
+}
+
+TEST_CASE("deadlines and stops end the command with all it started") {
+  const auto mark = "/tmp/podwright-local-" + std::to_string(getpid());
+  const auto begun = Clock::now();
+  const auto reply = once({.node = {},
+                           .command = "(sleep 1; touch " + mark + ") & sleep 20",
+                           .deadline = 200ms});
+  REQUIRE(!reply);
+  CHECK(reply.error().fault == Fault::timeout);
+  CHECK(reply.error().node == "here");
+  CHECK(Clock::now() - begun < 1s);
+
+  std::stop_source source;
+  const std::jthread stopper([&source] {
+    std::this_thread::sleep_for(200ms);
+    source.request_stop();
+  });
+  LocalTransport transport;
+  const auto stopped = transport.run({{.node = "a", .command = "sleep 20"}}, nullptr, source.get_token());
+  REQUIRE(!stopped.at("a"));
+  CHECK(stopped.at("a").error().fault == Fault::cancelled);
+  std::this_thread::sleep_for(1s);
+  CHECK(access(mark.c_str(), F_OK) != 0);
+}
+
+TEST_CASE("a daemon that keeps stdout open does not keep the command open here") {
+  const auto begun = Clock::now();
+  const auto reply = once({.node = {}, .command = "sleep 6 & echo started"});
+  REQUIRE(reply);
+  CHECK(reply->out == "started\n");
+  CHECK(Clock::now() - begun < 4s);
+}
+
+TEST_CASE("requests here run side by side") {
+  LocalTransport transport;
+  std::vector<Request> requests;
+  for (const auto* name : {"a", "b", "c", "d"}) {
+    requests.push_back({.node = name, .command = "sleep 0.3; echo ok"});
+  }
+  const auto begun = Clock::now();
+  const auto results = transport.run(requests, nullptr, {});
+  CHECK(Clock::now() - begun < 1s);
+  for (const auto& [node, result] : results) CHECK(result->out == "ok\n");
+}
