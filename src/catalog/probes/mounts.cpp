@@ -11,14 +11,15 @@ namespace {
 
 // The table of mounts never hangs; asking a file system of a dead server does. So those that live on a
 // network are asked side by side, each with a deadline of its own; one that does not answer lacks its
-// line of sizes, and costs the others nothing. One `stat` asks all local ones: it prints what df does, exactly
-// and in one process.
+// line of sizes, and costs the others nothing. Some cannot even be killed: such a one is left behind
+// with a pipe to a `cat` that ends in time, so that it holds nothing of ours open. One `stat` asks all
+// local ones: it prints what df does, exactly and in one process.
 // Left out: what the kernel makes up (proc, sysfs, cgroup…), and the mounts that container engines and
 // systemd keep for their own use.
 constexpr std::string_view script = R"sh(
 command -v stat >/dev/null 2>&1 || { echo 'stat is not installed' >&2; exit 1; }
 format='stat %b %f %a %S %c %d %n'
-limit=; ! command -v timeout >/dev/null 2>&1 || limit='timeout -s KILL 3'
+limit=; ! command -v timeout >/dev/null 2>&1 || limit=timeout
 set --
 while read -r source path type options rest; do
   case $type in
@@ -40,10 +41,12 @@ while read -r source path type options rest; do
         continue
       fi
       {
-        $limit stat -f -c "$format" "$p" 2>/dev/null
-        # A FUSE mount of a user's own refuses even root.
-        case $?$type in 1fuse*) printf 'unasked\t%s\n' "$path" ;; esac
-      } & ;;
+        {
+          $limit -s KILL 3 stat -f -c "$format" "$p"
+          # A FUSE mount of a user's own refuses even root.
+          case $?$type in 1fuse*) printf 'unasked\t%s\n' "$path" ;; esac
+        } 2>/dev/null &
+      } | $limit 4 cat & ;;
     *)
       [ ! -e "$p" ] || [ -d "$p" ] || continue  # a file, mounted onto another
       printf 'mount\t%s\t%s\t%s\t%s\n' "$path" "$source" "$type" "$options"

@@ -90,7 +90,10 @@ std::string replant(std::string_view script, const std::string& root) {
     const auto rest = script.substr(i);
     const bool begins = i == 0 || std::string_view(" \"'<\n|=(").find(script[i - 1]) != std::string_view::npos;
     const bool place = std::ranges::any_of(places, [&](auto p) { return rest.starts_with(p); });
-    if (begins && place && !rest.starts_with("/dev/null")) text += root;
+    // Patterns of a `case` are compared with paths as the node names them.
+    const auto word = rest.substr(0, rest.find_first_of(" \n"));
+    const bool pattern = word.find('*') != std::string_view::npos && word.find_first_of("|)") != std::string_view::npos;
+    if (begins && place && !pattern && !rest.starts_with("/dev/null")) text += root;
     text += script[i];
   }
   return text;
