@@ -74,7 +74,7 @@ Outcome check_outcome(App& app, const CheckReport& report) {
   const bool unchecked = std::ranges::any_of(report.nodes, [](const auto& n) { return !n.second.error.empty(); });
   outcome.exit_code = !broken && unchecked ? kNodesFailed : kNotPassed;
   outcome.problems.push_back("checks: " + checks_summary(report));
-  outcome.next = next_command(app, "check, once the remedies are done");
+  outcome.next = next_command(app, "check");
   return outcome;
 }
 

@@ -117,7 +117,7 @@ Result<Outcome> run_doctor(App& app) {
   if (!sick.empty()) {
     outcome.exit_code = kNodesFailed;
     outcome.problems.push_back(fmt::format("{} not well: {}", count_of(sick.size(), "node"), human_list(sick)));
-    outcome.next = next_command(app, "doctor -n " + sick.front()) + ", once that is mended";
+    outcome.next = next_command(app, "doctor -n " + sick.front());
   }
   return outcome;
 }

@@ -49,7 +49,7 @@ Outcome handoff_outcome(App& app, const HandoffReport& report) {
   }
   outcome.problems.push_back(failed.empty() ? "nothing was handed over"
                                             : "the hand-off did not succeed: " + human_list(failed));
-  outcome.next = next_command(app, "handoff, once that is mended");
+  outcome.next = next_command(app, "handoff");
   return outcome;
 }
 

@@ -176,7 +176,13 @@ Result<Parsed> parse(const std::vector<std::string>& arguments, const std::vecto
   try {
     app.parse(reversed);
   } catch (const CLI::ArgumentMismatch& mismatch) {
-    return fail(Fault::usage, fmt::format("{}", mismatch.what()),
+    // "--nodes: 1 required NODESET missing"
+    std::string_view what = mismatch.what();
+    const auto name = what.substr(0, what.find(':'));
+    const auto* option = find_option(options, name);
+    return fail(Fault::usage,
+                option == nullptr ? std::string(what)
+                                  : fmt::format("{} needs a {}", name, option->value.empty() ? "value" : option->value),
                 fmt::format("`podwright{}{} --help` shows what it takes", parsed.path.empty() ? "" : " ",
                             parsed.path));
   } catch (const CLI::ParseError& error) {

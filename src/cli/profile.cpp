@@ -62,6 +62,13 @@ std::string shown(const Value& value) {
   return to_json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Shipped files are named by their path alone; the list of files says where each is.
+std::string place(const SourcePos& pos) {
+  constexpr std::string_view kBuiltIn = "(built in) ";
+  auto text = pos.str();
+  return text.starts_with(kBuiltIn) ? text.substr(kBuiltIn.size()) : text;
+}
+
 Json with_places(const Value::Table& table) {
   Json json = Json::object();
   for (const auto& [key, value] : table) json[key] = {{"value", to_json(value)}, {"from", value.pos.str()}};
@@ -75,10 +82,11 @@ Result<Outcome> show(App& app, const Options& options) {
   Outcome outcome;
   outcome.text = style.bold(profile->name) + "  " + profile->summary + "\n";
   if (!profile->requires_os.empty()) outcome.text += "for " + human_list(profile->requires_os) + "\n";
-  outcome.text += "made of " + join(profile->files, " ") + "\n";
+  outcome.text += "made of\n";
+  for (const auto& file : profile->files) outcome.text += "  " + file + "\n";
   if (!profile->vars.empty()) {
     Table table({"variable", "value", "from"});
-    for (const auto& [key, value] : profile->vars) table.add({key, shown(value), value.pos.str()});
+    for (const auto& [key, value] : profile->vars) table.add({key, shown(value), place(value.pos)});
     outcome.text += "\n" + table.text(app.width(), 0, style);
   }
   Json resources = Json::array();
@@ -86,7 +94,7 @@ Result<Outcome> show(App& app, const Options& options) {
     outcome.text += fmt::format("\n{}  {}{}\n", style.bold(resource.id()), join(resource.roles, ","),
                                 resource.when.empty() ? "" : "  when " + resource.when);
     Table table({"", "", ""});
-    for (const auto& [key, value] : resource.fields) table.add({key, shown(value), style.dim(value.pos.str())});
+    for (const auto& [key, value] : resource.fields) table.add({key, shown(value), place(value.pos)});
     outcome.text += table.text(app.width(), 2);
     resources.push_back({{"id", resource.id()}, {"component", resource.component}, {"roles", resource.roles},
                          {"when", resource.when}, {"fields", with_places(resource.fields)}});

@@ -237,11 +237,11 @@ Status Up::check_nodes(const std::vector<const Check*>& checks) {
 Status Up::hand_over() {
   phase("handoff");
   const auto nodes = good();
-  const auto refuse = [&](const std::string& why, const std::string& hint) {
+  const auto refuse = [&](const std::string& why, const std::string& next) {
     ended("skipped", style_.bad("not handed over: ") + why + "\n");
     problems_.push_back("not handed over: " + why);
-    next_ = hint;
-    exit_code_ = std::max<int>(exit_code_, kNotPassed);
+    next_ = next;
+    if (exit_code_ == kOk) exit_code_ = kNotPassed;
     return Status{};
   };
   if (profile_->handoff_targets.empty()) {
@@ -249,12 +249,12 @@ Status Up::hand_over() {
     return {};
   }
   if (!quorum_holds()) {
-    return refuse(fmt::format("{} of {} are good, and the quorum is {:.0f} %", nodes.size(),
-                              count_of(selected_, "node"), site_->inventory.quorum * 100),
-                  next_command(app_, "up, once the nodes above are mended"));
+    return refuse(fmt::format("{} of {} are good, and the quorum is {:.0f} %; mend the nodes above first",
+                              nodes.size(), count_of(selected_, "node"), site_->inventory.quorum * 100),
+                  next_command(app_, "up"));
   }
   if (!gate_.empty()) {
-    return refuse(gate_, next_command(app_, "validate, once it is mended; or handoff, to do it all the same"));
+    return refuse(gate_ + "; once it is mended, or to hand over all the same:", next_command(app_, "handoff"));
   }
   app_.keep_only(nodes);
   const auto report = hand_off(*site_, *profile_, app_.secrets(), app_.run_folder());

@@ -104,7 +104,7 @@ Outcome fabric_outcome(App& app, const FabricReport& report) {
   outcome.exit_code = kNotPassed;
   outcome.problems.push_back(report.verdict.summary.empty() ? "the interconnect did not pass"
                                                             : "the interconnect did not pass: " + report.verdict.summary);
-  outcome.next = next_command(app, "validate, once that is mended");
+  outcome.next = next_command(app, "validate");
   return outcome;
 }
 

@@ -102,7 +102,7 @@ Inventory candidates(const Inventory& inventory, const std::vector<ScanResult>& 
 }  // namespace
 
 Result<Discovery> discover(const Inventory& inventory, const DiscoverOptions& options,
-                           const AskPassword& ask, events::Bus& events, std::stop_token stop) {
+                           events::Bus& events, std::stop_token stop) {
   const auto targets = targets_of(inventory, options);
   if (!targets) return fail(targets.error());
 
@@ -118,9 +118,8 @@ Result<Discovery> discover(const Inventory& inventory, const DiscoverOptions& op
   if (!results) return fail(results.error());
 
   const auto reached = candidates(inventory, *results);
-  SshOptions ssh;
+  auto ssh = options.ssh;
   ssh.host_keys = HostKeyPolicy::pin_new;
-  ssh.ask = ask;
   if (options.accept_changed_keys) {
     for (const auto& target : *targets) ssh.accept_new_keys.insert(target.address);
   }

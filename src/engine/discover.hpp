@@ -8,7 +8,7 @@
 #include "engine/gather.hpp"
 #include "engine/site.hpp"
 #include "model/facts.hpp"
-#include "transport/credentials.hpp"
+#include "transport/ssh_transport.hpp"
 
 namespace podwright {
 
@@ -34,12 +34,13 @@ struct DiscoverOptions {
   double rate = 2000;                ///< connection attempts a second
   Millis timeout{2000};              ///< for the TCP handshake
   bool accept_changed_keys = false;  ///< the machines were reinstalled
+  SshOptions ssh{};                  ///< deadlines, and how to ask for passwords
 };
 
 /// Scans, logs in with the settings of [ssh] (a known node's own ones), reads facts. Host keys seen
 /// for the first time are pinned in `ssh.known_hosts`; nothing else is written. The first new node
 /// becomes the head where the cluster has none yet, all others are compute nodes.
 Result<Discovery> discover(const Inventory& inventory, const DiscoverOptions& options,
-                           const AskPassword& ask, events::Bus& events, std::stop_token stop);
+                           events::Bus& events, std::stop_token stop);
 
 }  // namespace podwright

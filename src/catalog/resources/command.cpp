@@ -19,14 +19,14 @@ std::string run_script(const Wanted& wanted, const std::string& command) {
   return folder.empty() ? shell : fmt::format("cd {} && {}", sh::quote(folder), shell);
 }
 
+/// A condition of sh: it was done.
+std::string done(const Wanted& wanted) {
+  if (wanted.has("creates")) return fmt::format("[ -e {} ]", sh::quote(wanted.text("creates")));
+  return fmt::format("( {} ) >/dev/null 2>&1 </dev/null", run_script(wanted, wanted.text("unless")));
+}
+
 std::string probe(const Wanted& wanted, const Facts&) {
-  if (wanted.has("creates")) {
-    return sh::assign("f", wanted.text("creates")) +
-           "if [ -e \"$f\" ]; then echo 'done yes'; else echo 'done no'; fi\n";
-  }
-  return fmt::format(
-      "if ( {} ) >/dev/null 2>&1 </dev/null; then echo 'done yes'; else echo 'done no'; fi\n",
-      run_script(wanted, wanted.text("unless")));
+  return fmt::format("if {}; then echo 'done yes'; else echo 'done no'; fi\n", done(wanted));
 }
 
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
@@ -50,7 +50,9 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                        wanted.has("creates")
                            ? creates + " does not exist"
                            : fmt::format("this does not succeed: {}", wanted.text("unless")));
-  step.script = run_script(wanted, wanted.text("run")) + "\n";
+  // A step before this one may have done it meanwhile (a package that brings the very file).
+  step.script = fmt::format("if {}; then exit 0; fi\n{}\n", done(wanted),
+                            run_script(wanted, wanted.text("run")));
   step.deadline = std::chrono::ceil<std::chrono::seconds>(*deadline);
   return std::vector{step};
 }
