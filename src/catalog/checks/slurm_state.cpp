@@ -68,8 +68,8 @@ Result<SlurmNode> read_slurm_node(const Observed& observed) {
     } else if (line.text.starts_with("NodeName=") && status == "0") {
       node.known = true;
       read_fields(line.text, node);
-    } else if (node.complaint.empty()) {
-      node.complaint = trim(line.text.substr(0, 200));
+    } else {
+      node.complaint = trim(line.text.substr(0, 200));  // the last line is the verdict
     }
   }
   if (status.empty()) return fail(Fault::remote, "the status of scontrol is missing");

@@ -25,7 +25,7 @@ std::string versioned(const std::string& name, const std::string& version) {
 const std::string common = R"sh(
 pw_apt() {
   apt-get -y -q --no-install-recommends --allow-downgrades -o DPkg::Lock::Timeout=120 \
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"
 }
 # dpkg refuses everything after a run that was cut off, until it has been told to finish.
 pw_mend() {
@@ -76,8 +76,17 @@ pw_install() {
 pw_install)sh";
 
 const std::string remove = common + R"sh(
+# What depends on a package goes with it. That is more than the plan said, so it is for people to decide.
 pw_remove() {
   pw_mend
+  more=
+  for gone in $(apt-get -s remove "$@" | sed -n 's/^Remv \([^ ]*\) .*/\1/p'); do
+    case " $* " in *" $gone "*) ;; *) more="$more $gone" ;; esac
+  done
+  if [ -n "$more" ]; then
+    echo "removing $* would also remove$more: declare them absent too, or keep it" >&2
+    return 1
+  fi
   pw_apt remove "$@"
 }
 pw_remove)sh";

@@ -11,9 +11,9 @@ namespace {
 
 std::string probe(const Wanted&, const Facts&) {
   return R"sh(
-read -r running </proc/sys/kernel/hostname || exit
-echo "running $running"
-if [ -e /etc/hostname ]; then read -r kept </etc/hostname; echo "kept $kept"; fi
+running=$(cat /proc/sys/kernel/hostname) || exit
+printf 'running %s\n' "$running"
+if [ -e /etc/hostname ]; then read -r kept </etc/hostname; printf 'kept %s\n' "$kept"; fi
 )sh";
 }
 

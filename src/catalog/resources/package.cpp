@@ -76,6 +76,14 @@ Step packager_step(const Wanted& wanted, std::string action, std::string why,
   return step;
 }
 
+/// The step with a transaction of its own: a hold is lifted before it, or put back after.
+Step alone(Step step, const std::string& before, const std::string& after) {
+  step.batch.clear();
+  step.batch_words.clear();
+  step.script = before + std::string(trim(step.script)) + " || exit\n" + after;
+  return step;
+}
+
 /// Why it has to be installed; empty when the wanted version is there.
 std::string reason_to_install(const Wanted& wanted, const Installed& now) {
   const auto version = wanted.text("version");
@@ -121,8 +129,11 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
     auto why = now.broken ? fmt::format("{} is half installed, wanted absent", wanted.name)
                           : fmt::format("{} {} is installed, wanted absent", wanted.name,
                                         join(now.versions, " and "));
-    return std::vector{
-        packager_step(wanted, "remove", std::move(why), packager->remove, wanted.name)};
+    auto step = packager_step(wanted, "remove", std::move(why), packager->remove, wanted.name);
+    if (now.held)
+      step = alone(std::move(step),
+                   fmt::format("{} {} || exit\n", packager->unhold, sh::quote(wanted.name)), {});
+    return std::vector{std::move(step)};
   }
 
   const auto version = wanted.text("version");
@@ -137,13 +148,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   }
   auto step = packager_step(wanted, "install", reason, packager->install, word);
   if (hold || now.held) {
-    // Not with its neighbours: the hold is lifted before and put back after.
     const auto name = sh::quote(wanted.name);
-    step.batch.clear();
-    step.batch_words.clear();
-    step.script = now.held ? fmt::format("{} {} || exit\n", packager->unhold, name) : "";
-    step.script += fmt::format("{} {} || exit\n{} {} || exit\n", packager->install, sh::quote(word),
-                               packager->hold, name);
+    step = alone(std::move(step),
+                 now.held ? fmt::format("{} {} || exit\n", packager->unhold, name) : "",
+                 fmt::format("{} {} || exit\n", packager->hold, name));
   }
   return std::vector{step};
 }

@@ -285,6 +285,21 @@ TEST_CASE("resources live: one line of a file") {
   }
 }
 
+TEST_CASE("resources live: what the kernel says of a parameter is read whole") {
+  for (const auto& shell : shells()) {
+    CAPTURE(shell);
+    for (const std::string key :
+         {"kernel.pid_max", "kernel.ostype", "kernel.printk", "vm.swappiness"}) {
+      const auto running = run_sh("sh", "cat /proc/sys/$(echo " + key + " | tr . /)");
+      REQUIRE(running.exit_status == 0);
+      const auto wanted = make("sysctl", {{"key", key}, {"value", std::string(trim(running.out))}});
+      const auto steps = plan_now(shell, wanted);
+      REQUIRE(steps.size() == 1);  // podwright's file is not there
+      CHECK(steps.front().why.find("not after the next boot") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("resources live: a secret") {
   for (const auto& shell : shells()) {
     const TempDir dir;
