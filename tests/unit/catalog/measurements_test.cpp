@@ -1,0 +1,138 @@
+// Measuring tools against their case files (tests/cases/measurement), and against the tool itself.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "catalog/registry.hpp"
+#include "config/config.hpp"
+
+namespace podwright {
+namespace {
+
+std::string text_of(const Value& table, std::string_view key) {
+  const auto* value = table.find(key);
+  return value == nullptr || value->text() == nullptr ? std::string{} : *value->text();
+}
+
+double number_of(const Value& table, std::string_view key) {
+  const auto* value = table.find(key);
+  return value == nullptr ? 0 : value->number().value_or(0);
+}
+
+Observed observed_of(const Value& document) {
+  const auto* table = document.find("observed");
+  REQUIRE(table != nullptr);
+  const auto* late = table->find("timed_out");
+  return {.exit_status = static_cast<int>(number_of(*table, "exit")),
+          .out = text_of(*table, "out"),
+          .err = text_of(*table, "err"),
+          .timed_out = late != nullptr && late->flag() != nullptr && *late->flag()};
+}
+
+TEST_CASE("measurements: every tool reads its cases as they say, and has some of both sorts") {
+  std::set<std::string> good;
+  std::set<std::string> bad;
+  for (const auto& entry : std::filesystem::directory_iterator(PODWRIGHT_CASES "/measurement")) {
+    if (entry.path().extension() != ".toml") continue;
+    CAPTURE(entry.path().filename().string());
+    const auto text = read_file(entry.path());
+    REQUIRE(text);
+    const auto document = parse_toml(*text, entry.path().filename().string());
+    REQUIRE_MESSAGE(document, (document ? "" : document.error().message()));
+    CHECK_FALSE(text_of(*document, "summary").empty());
+    const auto* tool = find_in_catalog<Measurement>(text_of(*document, "tool"));
+    REQUIRE(tool != nullptr);
+
+    const auto rates = tool->parse(observed_of(*document));
+    if (const auto* expected = document->find("rates")) {
+      good.insert(std::string(tool->tool));
+      REQUIRE_MESSAGE(rates, (rates ? "" : rates.error().message()));
+      CHECK(rates->gbps_forward == doctest::Approx(number_of(*expected, "forward")).epsilon(0.001));
+      CHECK(rates->gbps_backward ==
+            doctest::Approx(number_of(*expected, "backward")).epsilon(0.001));
+      continue;
+    }
+    bad.insert(std::string(tool->tool));
+    const auto error = text_of(*document, "error");
+    REQUIRE_FALSE(error.empty());
+    REQUIRE_FALSE(rates);
+    CHECK_MESSAGE(rates.error().what.find(error) != std::string::npos, rates.error().what);
+  }
+  for (const auto& tool : catalog<Measurement>()) {
+    CAPTURE(tool.tool);
+    CHECK_FALSE(tool.summary.empty());
+    CHECK_FALSE(tool.package.empty());
+    CHECK(good.contains(std::string(tool.tool)));
+    CHECK(bad.contains(std::string(tool.tool)));
+  }
+}
+
+TEST_CASE("measurements: scripts are sh, whatever the names of addresses hold") {
+  const std::string hostile = "10.0.0.1'; touch /tmp/x; '$(id)`id`";
+  for (const auto& tool : catalog<Measurement>()) {
+    Endpoint a{.node = "cu01",
+               .rail = 0,
+               .leaf = {},
+               .rate_gbps = 100,
+               .address = hostile,
+               .device = hostile};
+    const Endpoint b = a;
+    for (const auto& script : {tool.server(b, 21000, 2.5), tool.client(a, b, 21000, 2.5)}) {
+      const auto parsed = run_process({"sh", "-n"}, script, Millis(5000));
+      REQUIRE(parsed);
+      CHECK_MESSAGE(parsed->exit_status == 0, parsed->err);
+      const auto ran = run_process({"sh", "-c", "PATH=/nonexistent\n" + script}, "", Millis(5000));
+      REQUIRE(ran);
+      CHECK(ran->exit_status == 127);
+      CHECK(ran->err.find("is not installed") != std::string::npos);
+    }
+  }
+}
+
+/// Both ends on this machine. The server begins `server_delay` after the client.
+Observed measure_here(const Measurement& tool, int port, Millis server_delay,
+                      bool with_server = true) {
+  Endpoint here{.node = "here",
+                .rail = 0,
+                .leaf = {},
+                .rate_gbps = 10,
+                .address = "127.0.0.1",
+                .device = "lo"};
+  std::jthread server;
+  if (with_server) {
+    server = std::jthread([&tool, here, port, server_delay] {
+      std::this_thread::sleep_for(server_delay);
+      // Its own end is what is tested: a deadline well beyond it.
+      const auto output = run_process({"sh", "-c", tool.server(here, port, 1)}, "", Millis(20'000));
+      CHECK(output);
+    });
+  }
+  const auto output =
+      run_process({"sh", "-c", tool.client(here, here, port, 1)}, "", Millis(25'000));
+  REQUIRE(output);
+  return {.exit_status = output->exit_status, .out = output->out, .err = output->err};
+}
+
+TEST_CASE("iperf3: measures for real, waits for a late server, and both ends end by themselves") {
+  const auto* tool = find_in_catalog<Measurement>("iperf3");
+  REQUIRE(tool != nullptr);
+  if (const auto found = run_process({"sh", "-c", "command -v iperf3"}, "", Millis(5000));
+      !found || found->exit_status != 0) {
+    MESSAGE("iperf3 is not installed here: its scripts were not run");
+    return;
+  }
+  const auto observed = measure_here(*tool, 21987, Millis(1500));
+  const auto rates = tool->parse(observed);
+  REQUIRE_MESSAGE(rates, observed.out);
+  CHECK(rates->gbps_forward > 0.01);
+  CHECK(rates->gbps_backward > 0.01);
+}
+
+}  // namespace
+}  // namespace podwright
