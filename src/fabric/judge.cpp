@@ -150,10 +150,9 @@ class RailJudge {
   void name_failed(FabricVerdict& verdict, int port) {
     const auto& doubt = state_.alive[static_cast<std::size_t>(port)];
     const auto& evidence = alive_.at(port);
-    std::string text = doubt.intermittent
-                           ? fmt::format("{} of {} measurements failed", evidence.bad,
-                                         evidence.bad + evidence.good)
-                           : fmt::format("no measurement {} succeeded", with_partners(evidence));
+    std::string text = doubt.intermittent ? fmt::format("{} of {} measurements failed",
+                                                        evidence.bad, evidence.bad + evidence.good)
+                                          : fmt::format("failed {}", with_partners(evidence));
     if (!evidence.error.empty()) text += ": " + evidence.error;
     verdict.nodes.push_back({.name = rail_.name(port),
                              .rail = rail_.rail,
@@ -234,6 +233,17 @@ class RailJudge {
     }
   }
 
+  /// What was measured on a path that is blamed for being slow, or null.
+  [[nodiscard]] const Evidence* evidence_of(const PathState* path) const {
+    if (path == nullptr || !blamed(path->slow)) return nullptr;
+    const auto found = paths_.find(static_cast<int>(path - state_.paths.data()));
+    return found == paths_.end() ? nullptr : &found->second;
+  }
+
+  static std::string measurements(int count) {
+    return count_of(static_cast<std::size_t>(count), "measurement");
+  }
+
   [[nodiscard]] LinkFault link_fault(int a, int b) const {
     LinkFault fault{.a = "leaf:" + leaf_name(a), .b = "leaf:" + leaf_name(b), .rail = rail_.rail};
     const auto* there = state_.path(a, b);
@@ -243,27 +253,31 @@ class RailJudge {
       fault.evidence = "no pair between them could be measured, though its ends could with others";
       return fault;
     }
-    std::vector<std::string> parts;
-    double gbps = std::numeric_limits<double>::max();
-    const auto add = [&](const PathState* path) {
-      if (path == nullptr || !blamed(path->slow)) return;
-      const auto found = paths_.find(static_cast<int>(path - state_.paths.data()));
-      if (found == paths_.end()) return;
-      const auto& evidence = found->second;
-      gbps = std::min(gbps, evidence.best);
-      fault.confidence =
-          std::max(fault.confidence, confidence_of(path->slow, evidence.best, *evidence.baseline));
-      parts.push_back(fmt::format(
-          "{} to {}: {} of {} slow, best {:.1f} of {:.1f} Gbit/s ({})", leaf_name(path->from),
-          leaf_name(path->to), evidence.bad,
-          count_of(static_cast<std::size_t>(evidence.bad + evidence.good), "measurement"),
-          evidence.best, evidence.baseline->floor,
-          human_list(evidence.partners, names_in_evidence)));
-    };
-    add(there);
-    if (a != b) add(back);
-    fault.gbps = parts.empty() ? 0 : gbps;
-    fault.evidence = join(parts, "; ") + "; the same nodes are good with others";
+    const auto* forward = evidence_of(there);
+    const auto* backward = a == b ? nullptr : evidence_of(back);
+    std::string text;
+    if (forward != nullptr && backward != nullptr) {
+      fault.gbps = std::min(forward->best, backward->best);
+      text =
+          fmt::format("both ways: {} of {} slow, at best {:.1f} and {:.1f} of {:.1f} Gbit/s ({})",
+                      forward->bad + backward->bad,
+                      measurements(forward->bad + forward->good + backward->bad + backward->good),
+                      forward->best, backward->best, forward->baseline->floor,
+                      human_list(forward->partners, names_in_evidence));
+    } else if (const auto* one = forward != nullptr ? forward : backward; one != nullptr) {
+      const auto* path = forward != nullptr ? there : back;
+      fault.gbps = one->best;
+      text = fmt::format("{} to {}: {} of {} slow, at best {:.1f} of {:.1f} Gbit/s ({})",
+                         leaf_name(path->from), leaf_name(path->to), one->bad,
+                         measurements(one->bad + one->good), one->best, one->baseline->floor,
+                         human_list(one->partners, names_in_evidence));
+    }
+    for (const auto& [path, evidence] : {std::pair{there, forward}, {back, backward}}) {
+      if (evidence == nullptr) continue;
+      fault.confidence = std::max(fault.confidence,
+                                  confidence_of(path->slow, evidence->best, *evidence->baseline));
+    }
+    fault.evidence = text + "; the same nodes are good with others";
     return fault;
   }
 
