@@ -7,9 +7,10 @@ namespace {
 
 /// As df counts: of what users may have, rounded up, so that 100 % means that a write fails.
 std::optional<int> used_percent(const Mount& mount) {
-  const auto all = mount.used_bytes + mount.available_bytes;
-  if (mount.bytes == 0 || all == 0) return {};
-  return static_cast<int>(100 * (static_cast<double>(mount.used_bytes) / static_cast<double>(all)) + 0.999);
+  const double used = static_cast<double>(mount.used_bytes);
+  const double all = used + static_cast<double>(mount.available_bytes);
+  if (mount.bytes == 0 || all <= 0) return {};
+  return static_cast<int>(100 * (used / all) + 0.999);
 }
 
 std::vector<CheckResult> judge(const Check& check, const Observed&, const Expectation& expectation) {

@@ -158,7 +158,7 @@ const std::string* find_pair(const Pairs& pairs, std::string_view key) {
 std::optional<double> parse_size(std::string_view text) {
   text = trim(text);
   const auto end = text.find_first_not_of("0123456789.");
-  const auto amount = to_double(text.substr(0, end));
+  const auto amount = reading::finite_number(text.substr(0, end));
   if (!amount || *amount < 0) return {};
   const auto unit = end == std::string_view::npos ? "GiB" : trim(text.substr(end));
   constexpr double kilo = 1000;
@@ -169,7 +169,7 @@ std::optional<double> parse_size(std::string_view text) {
       {"KiB", kibi}, {"MiB", kibi * kibi}, {"GiB", kibi * kibi * kibi}, {"TiB", kibi * kibi * kibi * kibi},
   };
   for (const auto& [name, factor] : units) {
-    if (unit == name) return *amount * factor;
+    if (unit == name && *amount * factor < 1e18) return *amount * factor;  // more is a slip of the pen
   }
   return {};
 }

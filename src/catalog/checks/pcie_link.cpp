@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "catalog/checks/judging.hpp"
+#include "catalog/probes/reading.hpp"
 #include "catalog/vendors/accelerators.hpp"
 
 namespace podwright {
@@ -15,7 +16,7 @@ namespace {
 std::optional<double> gigatransfers(std::string_view speed) {
   const auto blank = speed.find(' ');
   if (blank == std::string_view::npos || !speed.substr(blank + 1).starts_with("GT/s")) return {};
-  return to_double(speed.substr(0, blank));
+  return reading::finite_number(speed.substr(0, blank));
 }
 
 struct Link {
@@ -27,7 +28,7 @@ struct Link {
 std::optional<Link> parse_link(std::string_view text) {
   const auto parts = words(text);
   if (parts.size() != 3 || !parts[1].starts_with("GT/s") || !parts[2].starts_with('x')) return {};
-  const auto speed = to_double(parts[0]);
+  const auto speed = reading::finite_number(parts[0]);
   const auto width = to_int(parts[2].substr(1));
   if (!speed || !width || *width < 1 || *width > 32) return {};
   return Link{.speed = *speed, .width = static_cast<int>(*width)};

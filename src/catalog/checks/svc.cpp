@@ -60,7 +60,7 @@ CheckResult judge_unit(const Check& check, const std::map<std::string, Unit>& un
   const auto found = units.find(unit_name);
   const std::string remedy = fmt::format("systemctl status {0}; journalctl -u {0} -b; podwright apply mends what the profile describes", unit_name);
   if (found == units.end() || at(found->second, "LoadState") == "not-found") {
-    result = judging::broken(check, "not loaded: it does not exist, or was never started", "active", remedy);
+    result = judging::broken(check, "not running: it is stopped, or does not exist", "active", remedy);
   } else if (is_up(found->second)) {
     const auto state = at(found->second, "ActiveState");
     result = judging::passed(check, state == "inactive" ? "has run, and succeeded" : std::string(state), "active");

@@ -52,7 +52,7 @@ struct Clock {
 Result<Clock> read_chrony(std::string_view csv) {
   const auto f = split(csv, ',');
   const auto stratum = f.size() >= 14 ? to_int(f[2]) : std::nullopt;
-  const auto offset = f.size() >= 14 ? to_double(f[4]) : std::nullopt;
+  const auto offset = f.size() >= 14 ? reading::finite_number(f[4]) : std::nullopt;
   if (!stratum || !offset) return fail(Fault::remote, fmt::format("'{}' is not chronyc's tracking", csv.substr(0, 80)));
   Clock clock;
   clock.keeper = "chrony";
@@ -67,7 +67,7 @@ Result<Clock> read_chrony(std::string_view csv) {
 std::optional<double> read_systemd_offset(std::string_view text) {
   if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
   const auto unit = text.find_first_not_of("0123456789.");
-  const auto amount = to_double(text.substr(0, unit));
+  const auto amount = reading::finite_number(text.substr(0, unit));
   if (!amount || unit == std::string_view::npos) return {};
   const auto name = text.substr(unit);
   if (name == "us") return *amount / 1000;
@@ -88,7 +88,7 @@ Result<Clock> read_clock(const Observed& observed) {
     // "*10.0.0.1  .GPS.  1 u  225  256  377  0.464  0.149  0.019": the ninth word is the offset in ms.
     const auto parts = words(*peer);
     if (*peer == "none") return clock;
-    const auto offset = parts.size() >= 10 ? to_double(parts[8]) : std::nullopt;
+    const auto offset = parts.size() >= 10 ? reading::finite_number(parts[8]) : std::nullopt;
     if (!offset) return fail(Fault::remote, fmt::format("'{}' is not a line of ntpq -pn", peer->substr(0, 80)));
     clock.synchronized = true;
     clock.reference = parts[0].substr(1);

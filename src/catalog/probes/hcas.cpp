@@ -35,7 +35,7 @@ echo end
 Result<double> read_rate(const reading::Line& line, std::string_view text) {
   if (text.empty()) return 0.0;
   const auto parts = words(text);
-  const auto rate = parts.size() >= 2 && parts[1] == "Gb/sec" ? to_double(parts[0]) : std::nullopt;
+  const auto rate = parts.size() >= 2 && parts[1] == "Gb/sec" ? reading::finite_number(parts[0]) : std::nullopt;
   if (!rate || *rate < 0 || *rate > 1e6) return reading::malformed(line, "its rate is not 'N Gb/sec'");
   return *rate;
 }

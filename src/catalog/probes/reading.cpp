@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 
@@ -91,6 +92,11 @@ Result<std::int64_t> number_or(const Line& line, std::string_view text, std::str
                                std::int64_t least, std::int64_t most, std::int64_t otherwise) {
   if (text.empty()) return otherwise;
   return number(line, text, what, least, most);
+}
+
+std::optional<double> finite_number(std::string_view text) {
+  const auto value = to_double(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 bool is_hex(std::string_view text, std::size_t digits) {

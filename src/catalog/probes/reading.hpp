@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,9 @@ Result<std::int64_t> number(const Line& line, std::string_view text, std::string
 /// The same, or `otherwise` when `text` is empty.
 Result<std::int64_t> number_or(const Line& line, std::string_view text, std::string_view what,
                                std::int64_t least, std::int64_t most, std::int64_t otherwise);
+
+/// The whole of `text` as a number; nothing for "nan" and "inf", which no comparison catches.
+std::optional<double> finite_number(std::string_view text);
 
 /// KiB as bytes, for sizes up to 2^43 KiB.
 constexpr std::int64_t most_kib = std::int64_t{1} << 43;

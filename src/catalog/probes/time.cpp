@@ -50,7 +50,7 @@ Status parse_time(const Observed& observed, Facts& facts) {
     if (!pair) return fail(pair.error());
     const auto [key, value] = *pair;
     if (key == "epoch") {
-      const auto seconds = to_double(value);
+      const auto seconds = reading::finite_number(value);
       if (!seconds || *seconds < 0 || *seconds > 1e11) return reading::malformed(line, "is not a time");
       epoch = *seconds;
     } else if (key == "chrony") {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "base/text.hpp"
 #include "config/json.hpp"
@@ -165,6 +166,35 @@ TEST_CASE("checks: every probe runs on this machine, in every shell, and is judg
       }
       for (const auto& result : judge_check(check, observed, world.expectation())) {
         CAPTURE(result.observed);
+        CHECK_FALSE(result.observed.empty());
+      }
+    }
+  }
+}
+
+// Whatever a node prints, a check comes to a verdict, and says why.
+TEST_CASE("checks: no output brings a judge down") {
+  std::mt19937 random(20260131);
+  const auto dice = [&](std::size_t sides) { return std::uniform_int_distribution<std::size_t>(0, sides - 1)(random); };
+  for (const auto& one : test::check_cases()) {
+    const auto& check = check_of(one.text("check"));
+    const auto seed = one.text("out");
+    if (check.probe.empty() || seed.empty()) continue;
+    const auto world = make_world(one);
+    for (int round = 0; round < 100; ++round) {
+      std::string text = seed;
+      for (std::size_t change = dice(5); change > 0 && !text.empty(); --change) {
+        const auto at = dice(text.size());
+        switch (dice(5)) {
+          case 0: text[at] = static_cast<char>(dice(256)); break;
+          case 1: text.erase(at, dice(30)); break;
+          case 2: text.insert(at, "99999999999999999999"); break;
+          case 3: text.insert(at, std::vector<std::string>{"nan", "-inf", "\t", "\n", "=", ","}[dice(6)]); break;
+          default: text.resize(at); break;
+        }
+      }
+      for (const auto& result : judge_check(check, {.exit_status = 0, .out = text}, world.expectation())) {
+        CHECK_FALSE(result.id.empty());
         CHECK_FALSE(result.observed.empty());
       }
     }
