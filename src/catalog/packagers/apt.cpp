@@ -76,7 +76,7 @@ pw_install() {
 pw_install)sh";
 
 const std::string remove = common + R"sh(
-# What depends on a package goes with it. That is more than the plan said, so it is for people to decide.
+# What depends on a package would go with it. That is more than the plan said: people decide.
 pw_remove() {
   pw_mend
   more=

@@ -31,9 +31,9 @@ std::string versioned(const std::string& name, const std::string& version) {
 const std::string common = R"sh(
 pw_dnf() {
   if command -v dnf >/dev/null 2>&1; then
-    dnf -y --setopt=install_weak_deps=False "$@"
+    dnf -y --setopt=install_weak_deps=False --setopt=clean_requirements_on_remove=False "$@"
   else
-    yum -y "$@"
+    yum -y --setopt=clean_requirements_on_remove=0 "$@"
   fi
 }
 pw_lock() {
@@ -51,12 +51,20 @@ pw_install() {
 }
 pw_install)sh";
 
+const std::string remove = common + R"sh(
+# What depends on a package would go with it. That is more than the plan said: people decide.
+pw_remove() {
+  rpm -e --test "$@" || { echo 'declare those absent too, or keep it' >&2; return 1; }
+  pw_dnf remove "$@"
+}
+pw_remove)sh";
+
 const Registered dnf{Packager{
     .id = "dnf",
     .summary = "dnf or yum, and rpm: Red Hat, Rocky, Alma, Fedora, openEuler",
     .query = query,
     .install = install,
-    .remove = common + "pw_dnf remove",
+    .remove = remove,
     .hold = common + "pw_lock add",
     .unhold = common + "pw_lock delete",
     .versioned = versioned,

@@ -38,12 +38,20 @@ pw_try() {
 pw_install() { pw_try "$@" || { pw_zypper refresh && pw_try "$@"; }; }
 pw_install)sh";
 
+const std::string remove = common + R"sh(
+# What depends on a package would go with it. That is more than the plan said: people decide.
+pw_remove() {
+  rpm -e --test "$@" || { echo 'declare those absent too, or keep it' >&2; return 1; }
+  pw_zypper remove --no-clean-deps "$@"
+}
+pw_remove)sh";
+
 const Registered zypper{Packager{
     .id = "zypper",
     .summary = "zypper and rpm: SUSE, openSUSE",
     .query = query,
     .install = install,
-    .remove = common + "pw_zypper remove",
+    .remove = remove,
     .hold = common + "pw_zypper addlock",
     .unhold = common + "pw_zypper removelock",
     .versioned = versioned,
