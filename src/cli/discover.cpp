@@ -165,7 +165,7 @@ std::string discovery_text(const Discovery& discovery, const Style& style, std::
                                             summary.empty() ? "" : ": " + summary)) + "\n";
   if (!discovery.facts.empty()) text += "\n" + facts_text(discovery.facts, style, width);
   if (!reasons.empty()) text += "\n" + style.bad("not usable") + "\n";
-  for (const auto& group : fold(reasons)) {
+  for (const auto& group : fold_alike(reasons)) {
     text += paragraph(fmt::format("{}: {}", who(group.nodes), group.text), width, 2);
   }
   return text;

@@ -96,7 +96,8 @@ Result<Outcome> run_doctor(App& app) {
       json["steps"].push_back({{"method", step.method}, {"detail", clean_output(step.detail)}, {"ok", step.ok}});
     }
     if (diagnosis.error) {
-      outcome.text += paragraph(clean_output(diagnosis.error->what), app.width(), 8);
+      const bool told = !diagnosis.steps.empty() && diagnosis.steps.back().detail == diagnosis.error->what;
+      if (!told) outcome.text += paragraph(clean_output(diagnosis.error->what), app.width(), 8);
       if (!diagnosis.error->hint.empty()) outcome.text += paragraph("hint: " + diagnosis.error->hint, app.width(), 8);
       json["error"] = to_json(*diagnosis.error);
     } else if (const auto found = facts.find(node); found != facts.end() && found->second) {
@@ -117,7 +118,6 @@ Result<Outcome> run_doctor(App& app) {
   if (!sick.empty()) {
     outcome.exit_code = kNodesFailed;
     outcome.problems.push_back(fmt::format("{} not well: {}", count_of(sick.size(), "node"), human_list(sick)));
-    outcome.next = next_command(app, "doctor -n " + sick.front());
   }
   return outcome;
 }

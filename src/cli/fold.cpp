@@ -11,6 +11,68 @@
 
 namespace podwright::cli {
 
+namespace {
+
+bool is_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+/// Length of an IPv4 address at `at`, "[10.0.0.1]:22" included; 0 where there is none.
+std::size_t address_length(std::string_view text, std::size_t at) {
+  const bool bracket = text[at] == '[';
+  std::size_t end = at + (bracket ? 1 : 0);
+  int numbers = 0;
+  while (numbers < 4) {
+    const auto digits = text.substr(end).find_first_not_of("0123456789");
+    const auto length = digits == std::string_view::npos ? text.size() - end : digits;
+    if (length == 0 || length > 3) return 0;
+    end += length;
+    if (++numbers == 4) break;
+    if (end >= text.size() || text[end] != '.') return 0;
+    ++end;
+  }
+  if (!bracket) return end - at;
+  if (end >= text.size() || text[end] != ']') return 0;
+  ++end;
+  if (end < text.size() && text[end] == ':') {
+    const auto digits = text.find_first_not_of("0123456789", end + 1);
+    end = digits == std::string_view::npos ? text.size() : digits;
+  }
+  return end - at;
+}
+
+std::string impersonal(const NodeId& node, std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const bool begins = at == 0 || !is_word(text[at - 1]);
+    if (begins && !node.empty() && text.substr(at).starts_with(node) &&
+        (at + node.size() == text.size() || !is_word(text[at + node.size()]))) {
+      out += "NODE";
+      at += node.size();
+    } else if (const auto length = begins ? address_length(text, at) : 0; length > 0) {
+      out += "ADDRESS";
+      at += length;
+    } else {
+      out += text[at++];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Folded> fold_alike(const std::map<NodeId, std::string>& texts) {
+  std::map<NodeId, std::string> keys;
+  for (const auto& [node, text] : texts) keys[node] = impersonal(node, text);
+  auto groups = fold(keys);
+  for (auto& group : groups) {
+    const auto& first = texts.at(group.nodes.front());
+    const bool same = std::ranges::all_of(group.nodes, [&](const NodeId& node) { return texts.at(node) == first; });
+    if (same) group.text = first;
+  }
+  return groups;
+}
+
 std::vector<Folded> fold(const std::map<NodeId, std::string>& texts) {
   std::map<std::string_view, std::size_t> place;
   std::vector<Folded> groups;
@@ -53,7 +115,7 @@ std::string folded_errors(const std::map<NodeId, Error>& errors, std::size_t wid
                   (error.hint.empty() ? "" : "\n" + clean_output(error.hint));
   }
   std::string all;
-  for (const auto& group : fold(texts)) {
+  for (const auto& group : fold_alike(texts)) {
     const auto parts = lines(group.text);
     bool first = true;
     for (const auto part : parts) {

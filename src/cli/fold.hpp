@@ -18,6 +18,10 @@ struct Folded {
 /// end, right above the prompt; of equal frequency, by their first node.
 std::vector<Folded> fold(const std::map<NodeId, std::string>& texts);
 
+/// The same for texts that name the node or an address ("10.0.0.7 refuses the connection"): those that
+/// differ in nothing else are together, with NODE and ADDRESS in their place.
+std::vector<Folded> fold_alike(const std::map<NodeId, std::string>& texts);
+
 /// "cu[01-62] (62)"; a single node is only named.
 std::string who(const std::vector<NodeId>& nodes);
 

@@ -120,7 +120,7 @@ std::string applied_text(const Applied& applied, const Style& style, std::size_t
     const auto line = fmt::format("{}: {}", to_string(status), who(nodes));
     text += (status == NodeStatus::ok ? style.good(line) : style.bad(line)) + "\n";
   }
-  for (const auto& group : fold(reasons)) {
+  for (const auto& group : fold_alike(reasons)) {
     text += "\n" + style.bold(who(group.nodes)) + "\n";
     for (const auto line : lines(group.text)) text += paragraph(line, width, 2);
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 
 #include "base/text.hpp"
 #include "cli/fold.hpp"
@@ -35,6 +34,15 @@ std::string node_fault(const NodeFault& fault) {
   return text;
 }
 
+std::string finding_text(const CheckResult& check, std::size_t width) {
+  const bool good = check.status == CheckStatus::skip || check.status == CheckStatus::pass;
+  std::string text;
+  if (!check.observed.empty()) text += paragraph("observed: " + clean_output(check.observed), width, 6);
+  if (!check.expected.empty() && !good) text += paragraph("expected: " + clean_output(check.expected), width, 6);
+  if (!check.remedy.empty() && !good) text += paragraph("remedy: " + clean_output(check.remedy), width, 6);
+  return text;
+}
+
 }  // namespace
 
 std::string fabric_text(const FabricReport& report, const Style& style, std::size_t width) {
@@ -60,8 +68,9 @@ std::string fabric_text(const FabricReport& report, const Style& style, std::siz
     text += "\n" + table.text(width, 0, style);
   }
   for (const auto& set : verdict.ambiguous) {
-    text += fmt::format("\nambiguous: at least one of {} is at fault; more partners would tell\n",
-                        fold_names(set));
+    const bool links = std::ranges::any_of(set, [](const std::string& name) { return name.find(':') != std::string::npos; });
+    text += "\n" + paragraph(fmt::format("ambiguous: at least one of {} is at fault",
+                                         links ? human_list(set, 20) : fold_names(set)), width);
   }
 
   std::map<Verdict, std::vector<const JudgedPair*>> by_status;
@@ -125,14 +134,12 @@ std::string checks_summary(const CheckReport& report) {
 }
 
 std::string checks_text(const CheckReport& report, bool all, const Style& style, std::size_t width) {
-  using Finding = std::tuple<std::string, std::string, std::string, std::string>;
-  std::map<CheckStatus, std::map<Finding, std::vector<NodeId>>> found;
+  // Status, check -> node -> what to say: folding finds those that say the same.
+  std::map<CheckStatus, std::map<std::string, std::map<NodeId, std::string>>> found;
   std::map<NodeId, Error> unchecked;
   for (const auto& [node, one] : report.nodes) {
     if (!one.error.empty()) unchecked[node] = Error{.what = one.error};
-    for (const auto& check : one.checks) {
-      found[check.status][{check.id, check.observed, check.expected, check.remedy}].push_back(node);
-    }
+    for (const auto& check : one.checks) found[check.status][check.id][node] += finding_text(check, width);
   }
   std::string text;
   struct Shown {
@@ -146,12 +153,11 @@ std::string checks_text(const CheckReport& report, bool all, const Style& style,
   for (const auto& [status, title, paint] : order) {
     const bool good = status == CheckStatus::skip || status == CheckStatus::pass;
     if (good && !all) continue;
-    for (const auto& [finding, nodes] : found[status]) {
-      const auto& [id, observed, expected, remedy] = finding;
-      text += fmt::format("{} {}  {}\n", (style.*paint)(fmt::format("{:<5}", title)), style.bold(id), who(nodes));
-      if (!observed.empty()) text += paragraph("observed: " + clean_output(observed), width, 6);
-      if (!expected.empty() && !good) text += paragraph("expected: " + clean_output(expected), width, 6);
-      if (!remedy.empty() && !good) text += paragraph("remedy:   " + clean_output(remedy), width, 6);
+    for (const auto& [id, nodes] : found[status]) {
+      for (const auto& group : fold_alike(nodes)) {
+        text += fmt::format("{} {}  {}\n{}", (style.*paint)(fmt::format("{:<5}", title)), style.bold(id),
+                            who(group.nodes), group.text);
+      }
     }
   }
   if (!unchecked.empty()) text += style.bad("not checked") + "\n" + indented(folded_errors(unchecked, width - 2), 2);

@@ -165,7 +165,9 @@ Status Up::apply() {
   phase("apply");
   applied_ = apply_plan(*site_, *planned_, app_.secrets(), app_.run_folder());
   changed_ = std::ranges::any_of(applied_.nodes, [](const auto& n) { return !n.second.changed.empty(); });
-  took(apply_outcome(app_, applied_));
+  auto outcome = apply_outcome(app_, applied_);
+  if (planned_->plan.nodes.empty()) outcome.text = "there is no node to apply anything to\n";
+  took(outcome);
   document_["nodes"] = to_json(applied_)["nodes"];
   return stopped("validate, check, handoff");
 }

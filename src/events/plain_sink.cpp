@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "events/terminal.hpp"
@@ -38,20 +40,18 @@ void PlainSink::on_event(const Event& event, std::chrono::system_clock::time_poi
   if (const auto* phase = std::get_if<PhaseStarted>(&event)) {
     spoke_[phase->phase] = when;
     total_[phase->phase] = phase->total;
-    failed_[phase->phase] = 0;
-    if (!normal) return;
-    say(phase->total == 0 ? fmt::format("{}: started", phase->phase)
-                          : fmt::format("{}: started, {} to do", phase->phase, phase->total));
+    if (normal && phase->total > 0) say(fmt::format("{}: started, {} to do", phase->phase, phase->total));
   } else if (const auto* done = std::get_if<PhaseFinished>(&event)) {
-    const auto total = total_.contains(done->phase) ? total_[done->phase] : 0;
+    const auto total = total_[done->phase];
     spoke_.erase(done->phase);
-    if (!normal) return;
-    say(fmt::format("{}: {}{} in {}", done->phase, done->ok ? "done" : "done, with failures",
-                    total > 0 ? fmt::format(", {}", total) : "", human_duration(done->elapsed)));
+    if (!normal || (total == 0 && done->ok)) return;  // there was nothing to do
+    say(fmt::format("{}: {}, {} in {}", done->phase, done->ok ? "done" : "done, with failures", total,
+                    human_duration(done->elapsed)));
   } else if (const auto* progress = std::get_if<Progress>(&event)) {
     auto& spoke = spoke_.try_emplace(progress->phase, when).first->second;
     if (!normal || when - spoke < kHeartbeat) return;
     spoke = when;
+    total_[progress->phase] = std::max(total_[progress->phase], progress->done);
     say(progress->total == 0
             ? fmt::format("{}: {} done", progress->phase, progress->done)
             : fmt::format("{}: {} of {} done", progress->phase, progress->done, progress->total));
@@ -64,10 +64,9 @@ void PlainSink::on_event(const Event& event, std::chrono::system_clock::time_poi
   } else if (const auto* step = std::get_if<StepFinished>(&event)) {
     if (!normal) return;
     if (step->ok) {
-      say(fmt::format("{}: {}: ok ({})", step->node, step->step, human_duration(step->elapsed)));
+      say(fmt::format("{}: {}: ok", step->node, step->step));
     } else {
-      say(fmt::format("{}: {}: FAILED, exit status {} ({})", step->node, step->step, step->exit_status,
-                      human_duration(step->elapsed)));
+      say(fmt::format("{}: {}: FAILED, exit status {}", step->node, step->step, step->exit_status));
       write_(last_lines(step->output));
     }
   } else if (const auto* note = std::get_if<Note>(&event)) {

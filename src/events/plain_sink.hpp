@@ -3,8 +3,7 @@
 #pragma once
 
 #include <map>
-#include <set>
-#include <utility>
+#include <string>
 
 #include "events/events.hpp"
 #include "events/writer.hpp"
@@ -28,7 +27,6 @@ class PlainSink : public Sink {
   /// When a phase last said how far it is: a long one does so every few seconds.
   std::map<std::string, std::chrono::system_clock::time_point> spoke_;
   std::map<std::string, std::size_t> total_;
-  std::map<std::string, std::size_t> failed_;
 };
 
 /// The lines in which a failed step ended: what an operator needs to see without opening the log.

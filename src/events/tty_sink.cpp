@@ -156,6 +156,14 @@ void TtySink::failure(std::string_view text) {
   permanent(text, kRed);
 }
 
+void TtySink::count_failure(const NodeId& node) {
+  if (open_.empty()) return;
+  auto& phase = open_.back();
+  phase.failed.insert(node);
+  phase.view.failed = phase.failed.size();
+  phase.running.erase(node);
+}
+
 TtySink::Open* TtySink::find(std::string_view phase) {
   const auto place = std::ranges::find_if(open_, [&](const Open& o) { return o.view.phase == phase; });
   return place == open_.end() ? nullptr : &*place;
@@ -178,7 +186,8 @@ void TtySink::finish_phase(const PhaseFinished& phase) {
     if (open->hidden_failures > 0) {
       permanent(fmt::format("and {} more failed", open->hidden_failures), kRed);
     }
-    permanent(finished_line(open->view, phase.ok, options_.width()), phase.ok ? std::string_view{} : kRed);
+    const bool idle = open->view.total == 0 && open->view.done == 0 && phase.ok;
+    if (!idle) permanent(finished_line(open->view, phase.ok, options_.width()), phase.ok ? std::string_view{} : kRed);
   }
   open_.erase(open_.begin() + (open - open_.data()));
 }
@@ -204,20 +213,18 @@ void TtySink::on_event(const Event& event, std::chrono::system_clock::time_point
   } else if (const auto* connected = std::get_if<NodeConnected>(&event)) {
     if (verbose) permanent(connected->node + ": connected");
   } else if (const auto* failed = std::get_if<NodeFailed>(&event)) {
-    if (!open_.empty()) {
-      ++open_.back().view.failed;
-      open_.back().running.erase(failed->node);
-    }
+    count_failure(failed->node);
     if (!quiet) failure(fmt::format("{}: {}", failed->node, describe(failed->error)));
   } else if (const auto* begun = std::get_if<StepStarted>(&event)) {
     if (!open_.empty()) open_.back().running[begun->node] = begun->step;
   } else if (const auto* step = std::get_if<StepFinished>(&event)) {
     if (!open_.empty()) open_.back().running.erase(step->node);
+    if (!step->ok) count_failure(step->node);
     if (!step->ok && !quiet) {
       failure(fmt::format("{}: {} failed with exit status {}\n{}", step->node, step->step,
                           step->exit_status, last_lines(step->output, 5)));
     } else if (verbose) {
-      permanent(fmt::format("{}: {}: ok ({})", step->node, step->step, human_duration(step->elapsed)));
+      permanent(fmt::format("{}: {}: ok", step->node, step->step));
     }
   } else if (const auto* note = std::get_if<Note>(&event)) {
     switch (note->level) {

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "events/events.hpp"
@@ -57,6 +58,7 @@ class TtySink : public Sink {
     std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
     std::map<std::string, std::string> running;  ///< node -> step
     std::map<std::string, bool> waiting;         ///< items that are still to come, where named
+    std::set<std::string> failed;                ///< nodes
     std::size_t shown_failures = 0;
     std::size_t hidden_failures = 0;
   };
@@ -68,6 +70,7 @@ class TtySink : public Sink {
   void tick(const std::stop_token& stop);
   void start_phase(const PhaseStarted& phase);
   void finish_phase(const PhaseFinished& phase);
+  void count_failure(const NodeId& node);
   Open* find(std::string_view phase);
 
   TtyOptions options_;

@@ -51,6 +51,18 @@ TEST_CASE("errors are folded by their reason, with the remedy beneath") {
   CHECK(folded_errors(errors) == "cu[07,09] (2): connection refused\n    is sshd running?\n");
 }
 
+TEST_CASE("what differs only by the node and its address is one finding") {
+  std::map<NodeId, std::string> texts;
+  for (int i = 1; i <= 3; ++i) texts[cu(i)] = fmt::format("[10.0.0.{}]:2222 refuses {} it", i, cu(i));
+  texts["cu04"] = "10.0.0.4 does not answer; cu040 does, 1.2.3 is no address";
+  const auto groups = fold_alike(texts);
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[0].nodes.size() == 3);
+  CHECK(groups[0].text == "ADDRESS refuses NODE it");
+  CHECK(groups[1].text == texts["cu04"]);  // alone: as it was said
+  CHECK(fold_alike({{"a", "same 10.0.0.1"}, {"b", "same 10.0.0.1"}}).front().text == "same 10.0.0.1");
+}
+
 TEST_CASE("tables align their columns and wrap the last one") {
   Table table({"name", ">size", "what"});
   table.add({"a", "1", "short"});
@@ -130,7 +142,7 @@ TEST_CASE("checks show the worst first and the remedy") {
   report.nodes["cu05"].error = "unreachable";
   const auto text = checks_text(report, false, {}, 80);
   fits(text, 80);
-  CHECK(text.find("FAIL  fs.use  cu03\n      observed: / is 97 % full\n      expected: below 95 %\n      remedy:   make room\n") == 0);
+  CHECK(text.find("FAIL  fs.use  cu03\n      observed: / is 97 % full\n      expected: below 95 %\n      remedy: make room\n") == 0);
   CHECK(text.find("WARN  cpu.governor  cu[01-04] (4)\n") != std::string::npos);
   CHECK(text.find("mem.total") == std::string::npos);
   CHECK(text.find("cu05: unreachable") != std::string::npos);
