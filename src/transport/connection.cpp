@@ -137,6 +137,11 @@ std::string Connection::where() const {
              : fmt::format("{} ({})", destination_.label, destination_.endpoint());
 }
 
+bool Connection::may_replace_key() const {
+  return context_.replace_keys.contains(destination_.host) ||
+         context_.replace_keys.contains(destination_.written);
+}
+
 void Connection::note(std::string method, std::string detail, bool ok) {
   trace_.push_back({.method = std::move(method), .detail = std::move(detail), .ok = ok});
 }
@@ -284,9 +289,8 @@ void Connection::start_session() {
   ssh_options_set(session_, SSH_OPTIONS_CIPHERS_C_S, ciphers);
   ssh_options_set(session_, SSH_OPTIONS_CIPHERS_S_C, ciphers);
   const auto types = destination_.host_keys->types(destination_.host, destination_.port);
-  const bool any = context_.replace_keys.contains(destination_.host);
   ssh_options_set(session_, SSH_OPTIONS_HOSTKEYS,
-                  any ? all_host_keys : host_key_algorithms(types).c_str());
+                  may_replace_key() ? all_host_keys : host_key_algorithms(types).c_str());
   ssh_options_set(session_, SSH_OPTIONS_FD, &fd_);
   ssh_set_blocking(session_, 0);
   session_has_fd_ = true;
@@ -368,7 +372,7 @@ bool Connection::verify_host_key() {
   auto& store = *destination_.host_keys;
   const auto verdict = store.check(destination_.host, destination_.port, *host_key_);
   const auto shown = fmt::format("{} {}", host_key_->type, host_key_->fingerprint());
-  const bool replace = context_.replace_keys.contains(destination_.host);
+  const bool replace = may_replace_key();
   const auto pin = [&](std::string_view how) {
     store.pin(destination_.host, destination_.port, *host_key_);
     newly_pinned_ = true;

@@ -33,6 +33,7 @@ enum class HostKeyPolicy {
 struct Destination {
   std::string label;  ///< who it is for people: "cu01", "jump host admin@10.0.0.9"
   std::string host;
+  std::string written{};  ///< the address as the operator wrote it, before ssh_config
   int port = 22;
   LoginPlan login;
   HostKeyStore* host_keys = nullptr;
@@ -140,6 +141,7 @@ class Connection : public FdHandler {
   void moved() { last_progress_ = context_.clock.now(); }
   void note(std::string method, std::string detail, bool ok);
   [[nodiscard]] std::string where() const;
+  [[nodiscard]] bool may_replace_key() const;
   bool check_descriptor();
 
   ConnectionContext& context_;

@@ -21,6 +21,7 @@
 #include "transport/credentials.hpp"
 #include "transport/event_loop.hpp"
 #include "transport/exchange.hpp"
+#include "transport/sigpipe.hpp"
 
 extern char** environ;
 
@@ -238,18 +239,6 @@ void Child::tick(SteadyTime now) {
   const auto allowed = exchange_.started() ? request_.deadline : sudo_timeout;
   if (now - started_ > allowed) stop(exchange_.timed_out(allowed));
 }
-
-/// Writing to a command that has ended must be an error, not the end of this program.
-class IgnoreSigpipe {
- public:
-  IgnoreSigpipe() { before_ = std::signal(SIGPIPE, SIG_IGN); }
-  ~IgnoreSigpipe() { std::signal(SIGPIPE, before_); }
-  IgnoreSigpipe(const IgnoreSigpipe&) = delete;
-  IgnoreSigpipe& operator=(const IgnoreSigpipe&) = delete;
-
- private:
-  void (*before_)(int) = nullptr;
-};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "transport/command.hpp"
+#include "transport/sigpipe.hpp"
 #include "transport/ssh_config.hpp"
 
 namespace podwright {
@@ -65,6 +66,7 @@ struct SshTransport::Impl {
     std::deque<Job*> queue;       ///< wait for a session
     std::vector<Job*> connected;  ///< their session is there, or will not be
     std::vector<Job*> ended;      ///< their command ended
+    bool look_at_queue = true;    ///< a login or a command ended, or time passed
     std::size_t unfinished = 0;
     TransportObserver* observer = nullptr;
     std::map<NodeId, Result<Reply>> results;
@@ -156,6 +158,7 @@ HostKeyStore* SshTransport::Impl::store_of(const std::string& path, std::optiona
 Destination SshTransport::Impl::destination(const SshSettings& settings, const std::string& address,
                                             std::vector<std::string>* jump_hosts) {
   Destination to;
+  to.written = address;
   HostSettings says;
   const auto& config = config_of(settings);
   if (config) {
@@ -255,7 +258,7 @@ bool SshTransport::Impl::make_room() {
 }
 
 void SshTransport::Impl::start_logins(Run& run) {
-  if (run.queue.empty()) return;
+  if (run.queue.empty() || !std::exchange(run.look_at_queue, false)) return;
   const auto now = clock.now();
   auto active = static_cast<std::size_t>(std::ranges::count_if(run.jobs, [&](const Job& job) {
     return job.connecting && job.link->connection->state() != Connection::State::backing_off &&
@@ -302,6 +305,7 @@ void SshTransport::Impl::start_command(Run& run, Job& job) {
 }
 
 void SshTransport::Impl::process_connected(Run& run) {
+  run.look_at_queue = run.look_at_queue || !run.connected.empty();
   for (auto* job : std::exchange(run.connected, {})) {
     job->connecting = false;
     auto& connection = *job->link->connection;
@@ -315,6 +319,7 @@ void SshTransport::Impl::process_connected(Run& run) {
 }
 
 void SshTransport::Impl::process_ended(Run& run) {
+  run.look_at_queue = run.look_at_queue || !run.ended.empty();
   for (auto* job : std::exchange(run.ended, {})) {
     if (job->done) continue;
     auto result = job->command->take_result();
@@ -343,6 +348,7 @@ void SshTransport::Impl::finish(Run& run, Job& job, Result<Reply> result) {
 }
 
 void SshTransport::Impl::tick(Run& run) {
+  run.look_at_queue = true;
   const auto now = clock.now();
   for (const auto& [key, jump] : jumps) jump->tick(now);
   for (auto& job : run.jobs) {
@@ -377,9 +383,11 @@ void SshTransport::Impl::save_host_keys(Run& run) {
     const auto saved = store.save();
     if (saved) continue;
     for (auto& [node, result] : run.results) {
-      const auto& connection = links.at(node).connection;
-      if (!connection || !connection->newly_pinned() || !result) continue;
-      if (connection->destination().host_keys == &store) result = fail(named(saved.error(), node));
+      const Connection* hop = links.at(node).connection.get();
+      for (; hop != nullptr && result; hop = hop->via()) {
+        if (!hop->newly_pinned() || hop->destination().host_keys != &store) continue;
+        result = fail(named(saved.error(), node));
+      }
     }
   }
 }
@@ -394,6 +402,7 @@ SshTransport::~SshTransport() = default;
 
 std::map<NodeId, Result<Reply>> SshTransport::run(const std::vector<Request>& requests,
                                                   TransportObserver* observer, std::stop_token stop) {
+  const IgnoreSigpipe guard;
   auto& impl = *impl_;
   Impl::Run run;
   run.observer = observer;

@@ -36,8 +36,9 @@ struct Reply {
 class TransportObserver {
  public:
   virtual ~TransportObserver() = default;
+  /// A session was opened; one that is still open from before is not told again.
   virtual void on_connected(const NodeId& /*node*/) {}
-  /// A piece of stdout as it arrived; not cleaned, lines may be torn.
+  /// A piece of stdout as it arrived; not cleaned, lines may be torn, max_output does not apply.
   virtual void on_output(const NodeId& /*node*/, std::string_view /*bytes*/) {}
   virtual void on_done(const NodeId& /*node*/, const Result<Reply>& /*reply*/) {}
 };

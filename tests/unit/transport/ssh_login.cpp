@@ -271,12 +271,15 @@ TEST_CASE("a server that lost the pinned type of key has a changed key") {
 TEST_CASE("the pinned type is asked for when a server has several") {
   const Lab lab;
   const TempDir dir;
-  const auto rsa = make_key(dir, "rsa", "", "rsa -b 2048");
   const auto ed25519 = make_key(dir, "ed25519");
-  const Sshd sshd({.authorized = lab.key + ".pub", .extra = "HostKey " + ed25519, .host_key = rsa});
-  lab.trust(sshd);  // the RSA key
-  const auto result = once(lab.node("a", sshd.port), lab.options());
-  REQUIRE_MESSAGE(result, result.error().message());
+  int count = 0;
+  for (const auto* type : {"rsa -b 2048", "ecdsa -b 384"}) {
+    const auto key = make_key(dir, "key" + std::to_string(++count), "", type);
+    const Sshd sshd({.authorized = lab.key + ".pub", .extra = "HostKey " + ed25519, .host_key = key});
+    lab.trust(sshd);  // the key of this type
+    const auto result = once(lab.node("a", sshd.port), lab.options());
+    REQUIRE_MESSAGE(result, result.error().message());
+  }
 }
 
 TEST_CASE("a known_hosts that cannot be written is no success") {
