@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "base/files.hpp"
 #include "base/process.hpp"
+#include "base/shell.hpp"
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
 #include "config/config.hpp"
+#include "unit/catalog/resource_case.hpp"
 
 namespace podwright {
 namespace {
@@ -132,6 +135,78 @@ TEST_CASE("iperf3: measures for real, waits for a late server, and both ends end
   REQUIRE_MESSAGE(rates, observed.out);
   CHECK(rates->gbps_forward > 0.01);
   CHECK(rates->gbps_backward > 0.01);
+}
+
+TEST_CASE(
+    "ib_write_bw: finds the HCA of an interface and the GID of its address, and waits for its "
+    "server") {
+  const auto* tool = find_in_catalog<Measurement>("ib_write_bw");
+  REQUIRE(tool != nullptr);
+  const test::TempDir root;
+  const auto put = [&](const std::string& name, const std::string& text, unsigned mode = 0644) {
+    REQUIRE(write_file(root / name, text, mode));
+  };
+  put("sys/class/net/eth1/device/infiniband/mlx5_3/name", "");
+  const std::string port = "sys/class/infiniband/mlx5_3/ports/1/";
+  put(port + "link_layer", "Ethernet\n");
+  for (const auto& [index, type, gid] :
+       {std::tuple{"0", "IB/RoCE v1", "fe80:0000:0000:0000:0000:0000:0a01:000b"},
+        {"2", "RoCE v2", "0000:0000:0000:0000:0000:ffff:c0a8:000b"},
+        {"3", "RoCE v2", "0000:0000:0000:0000:0000:ffff:0a01:000b"}}) {
+    put(port + "gid_attrs/types/" + index, std::string(type) + "\n");
+    put(port + "gids/" + index, std::string(gid) + "\n");
+  }
+  // The tool: notes its arguments, cannot connect the first time, then prints a table.
+  for (const auto* name : {"ib_write_bw", "ib_read_bw"}) {
+    put(std::string("bin/") + name,
+        fmt::format("#!/bin/sh\necho \"{0} $*\" >>\"$NOTES\"\n"
+                    "[ -e \"$NOTES.{0}\" ] || {{ : >\"$NOTES.{0}\"; echo \"Couldn't connect to "
+                    "$9\"; exit 1; }}\n"
+                    "echo ' #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   "
+                    "MsgRate[Mpps]'\n"
+                    "echo ' 8388608    4159            0.00               {1}             0.69'\n",
+                    name, std::string_view(name) == "ib_write_bw" ? "96.5" : "95.25"),
+        0755);
+  }
+  const auto here = [&](std::string script) {
+    for (auto at = script.find("/sys/"); at != std::string::npos;
+         at = script.find("/sys/", at + 10)) {
+      script.replace(at, 1, "$ROOT/");
+    }
+    return fmt::format("ROOT={0}\nNOTES=$ROOT/notes\nexport NOTES\nPATH=$ROOT/bin:$PATH\n{1}",
+                       sh::quote(root.path().string()), script);
+  };
+  Endpoint a{.node = "cu01",
+             .rail = 0,
+             .leaf = {},
+             .rate_gbps = 100,
+             .address = "10.1.0.11",
+             .device = "eth1"};
+  Endpoint b{.node = "cu02",
+             .rail = 0,
+             .leaf = {},
+             .rate_gbps = 100,
+             .address = "10.1.0.12",
+             .device = "mlx5_3"};
+  const auto observed = test::run_sh("sh", here(tool->client(a, b, 21000, 2)));
+  const auto rates = tool->parse(observed);
+  REQUIRE_MESSAGE(rates, observed.out << observed.err);
+  CHECK(rates->gbps_forward == doctest::Approx(96.5));
+  CHECK(rates->gbps_backward == doctest::Approx(95.25));
+  const auto notes = read_file(root / "notes");
+  REQUIRE(notes);
+  CHECK(notes->find(
+            "ib_write_bw -F -s 8388608 --report_gbits -D 2 -d mlx5_3 -x 3 -p 21000 10.1.0.12\n") ==
+        0);
+  CHECK(notes->find("ib_read_bw -F") != std::string::npos);
+
+  // The server of an address that the port does not have, and of a device that does not exist.
+  const auto stranger = test::run_sh("sh", here(tool->server(b, 21000, 2)));
+  CHECK(stranger.exit_status != 0);
+  CHECK(stranger.err.find("mlx5_3 has no RoCE v2 GID of 10.1.0.12") != std::string::npos);
+  b.device = "eth9";
+  CHECK(test::run_sh("sh", here(tool->server(b, 21000, 2)))
+            .err.find("no RDMA device is or belongs to \"eth9\"") != std::string::npos);
 }
 
 }  // namespace
