@@ -1,0 +1,70 @@
+# What every integration scenario needs: a lab of its own, podwright in it, and claims.
+# shellcheck shell=bash disable=SC2016,SC2129
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PODWRIGHT=${PODWRIGHT:-$ROOT/build/podwright}
+WORK=$(mktemp -d "/tmp/podwright-scenario.XXXXXX")
+LAB=$WORK/lab
+LOG=$WORK/log
+PASSED=0 FAILED=0
+
+finish() {
+  local status=$?
+  [[ -d $LAB ]] && "$ROOT/scripts/lab" down --dir "$LAB" >>"$LOG" 2>&1
+  echo "$PASSED passed, $FAILED failed"
+  if ((FAILED > 0 || status != 0)); then
+    echo "the log is $LOG"
+    exit 1
+  fi
+  rm -rf "$WORK"
+}
+trap finish EXIT
+
+lab() { "$ROOT/scripts/lab" "$@" --dir "$LAB" 2>>"$LOG"; }
+lab_up() { # N: or nothing of the scenario makes sense
+  lab up "$@" || { echo "the lab does not come up; see $LOG"; tail -20 "$LOG"; FAILED=$((FAILED + 1)); exit 1; }
+}
+on() { # NODE COMMAND LINE
+  "$ROOT/scripts/lab" --dir "$LAB" exec "$@" 2>>"$LOG"
+}
+# podwright in the lab. stdout is the caller's, stderr goes to $WORK/err and the log; STATUS is kept.
+pw() {
+  printf '\n$ podwright %s\n' "$*" >>"$LOG"
+  "$ROOT/scripts/lab" --dir "$LAB" run -- "$PODWRIGHT" -c "${CLUSTER:-$LAB/cluster.toml}" "$@" 2>"$WORK/err"
+  STATUS=$?
+  cat "$WORK/err" >>"$LOG"
+  return $STATUS
+}
+# The same with its JSON in $WORK/out.
+pw_json() {
+  pw --output json "$@" >"$WORK/out"
+  cat "$WORK/out" >>"$LOG"
+}
+json() { jq -r "$1" "$WORK/out"; }
+
+# One claim: passes when the command succeeds.
+check() { # CLAIM COMMAND…
+  local claim=$1
+  shift
+  if "$@" >>"$LOG" 2>&1; then
+    echo "ok     - $claim"
+    PASSED=$((PASSED + 1))
+  else
+    echo "not ok - $claim   ($*)"
+    printf 'NOT OK: %s\n' "$claim" >>"$LOG"
+    FAILED=$((FAILED + 1))
+  fi
+}
+equal() { [[ $1 == "$2" ]] || { echo "\"$1\" is not \"$2\""; false; }; }
+contains() { [[ $1 == *"$2"* ]] || { echo "\"$1\" does not contain \"$2\""; false; }; }
+# A claim about the JSON of the last pw_json: a jq filter that must give true.
+check_json() { # CLAIM FILTER
+  check "$1" jq -e "$2" "$WORK/out"
+}
+check_status() { # CLAIM WANTED
+  check "$1" equal "$STATUS" "$2"
+}
+check_error() { # CLAIM TEXT: stderr of the last run says so
+  check "$1" contains "$(cat "$WORK/err")" "$2"
+}
