@@ -180,6 +180,8 @@ struct Handoff {
   std::string (*proof)(const HandoffContext& context) = nullptr;
   ProofResult (*judge)(const Observed& observed, const HandoffContext& context) = nullptr;
   std::chrono::seconds deadline{120};
+  /// What the proof measures: the tool of a collective [[measurement]] whose floor it judges.
+  std::string_view collective{};
 };
 
 // --- the registry ----------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ Schema catalog_schema() {
   }
   for (const auto& target : catalog<Handoff>()) {
     schema.handoffs.emplace(target.name, target.component);
+    if (!target.collective.empty()) schema.measurements.emplace_back(target.collective);
   }
   return schema;
 }

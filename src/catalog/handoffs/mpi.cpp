@@ -15,6 +15,7 @@ namespace {
 using namespace handoffs;
 
 constexpr int run_seconds = 180;
+constexpr std::string_view collective = "mpi-allreduce";
 
 // The ring is what NCCL uses, and what makes the bus bandwidth comparable with the wire; Open MPI's
 // own choice for few nodes moves more data than it must.
@@ -76,7 +77,7 @@ bool has_slurm(const HandoffContext& context) {
 double floor_of(const Profile& profile) {
   double floor = 0;
   for (const auto& measurement : profile.measurements) {
-    if (measurement.kind == "collective")
+    if (measurement.kind == "collective" && measurement.tool == collective)
       floor = std::max(floor, measurement.min_busbw_gbytes_per_s);
   }
   return floor;
@@ -194,7 +195,7 @@ ProofResult judge(const Observed& observed, const HandoffContext& context) {
   }
   const auto user = training_user(context);
   return conclude(
-      "mpi-allreduce",
+      std::string(collective),
       fmt::format("mpirun --hostfile /etc/podwright/mpi-hostfile --map-by ppr:1:node -np {} {}",
                   nodes.size(), "/opt/podwright/bin/allreduce"),
       observed, reasons,
@@ -211,6 +212,7 @@ const Registered mpi{Handoff{
     .judge = judge,
     // The two runs, copies to the nodes, and tidying up
     .deadline = std::chrono::seconds{2 * run_seconds + 120},
+    .collective = collective,
 }};
 
 }  // namespace

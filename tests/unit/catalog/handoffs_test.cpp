@@ -97,6 +97,7 @@ TEST_CASE("the judges of the hand-off say what the cases say") {
     if (const auto floor = one.wanted.find("floor"); floor != one.wanted.end()) {
       MeasurementSpec collective;
       collective.kind = "collective";
+      collective.tool = "mpi-allreduce";
       collective.min_busbw_gbytes_per_s = to_double(floor->second).value();
       cluster.profile.measurements = {collective};
     }
