@@ -7,8 +7,9 @@ namespace {
 
 std::string query(const std::string& name) {
   return sh::assign("n", name) + R"sh(
-dpkg-query -W -f '${db:Status-Status} ${db:Status-Want} ${Version}\n' "$n" 2>/dev/null |
-while read -r state want version; do
+s=$(dpkg-query -W -f '${db:Status-Status} ${db:Status-Want} ${Version}\n' "$n" 2>/dev/null)
+[ $? -le 1 ] || { echo 'dpkg cannot read its database' >&2; exit 2; }
+printf '%s\n' "$s" | while read -r state want version; do
   case $state in
     installed | triggers-*) echo 'state installed'; echo "version $version" ;;
     unpacked | half-*) echo 'state broken' ;;

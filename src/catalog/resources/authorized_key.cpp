@@ -22,7 +22,8 @@ std::string_view blob_of(std::string_view line) {
 
 std::string probe(const Wanted& wanted, const Facts&) {
   return sh::assign("n", wanted.name) + R"sh(
-e=$(getent passwd "$n") || { echo 'user absent'; exit 0; }
+e=$(getent passwd "$n")
+case $? in 0) ;; 2) echo 'user absent'; exit 0 ;; *) exit 1 ;; esac
 h=${e%:*}
 f=${h##*:}/.ssh/authorized_keys
 printf 'path %s\n' "$f"

@@ -1,6 +1,8 @@
 // [[command]]: a command for what no kind covers. It must say how one sees that it was done.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "base/shell.hpp"
 #include "catalog/resources/reading.hpp"
@@ -22,19 +24,34 @@ std::string run_script(const Wanted& wanted, const std::string& command) {
 /// A condition of sh: it was done.
 std::string done(const Wanted& wanted) {
   if (wanted.has("creates")) return fmt::format("[ -e {} ]", sh::quote(wanted.text("creates")));
-  return fmt::format("( {} ) >/dev/null 2>&1 </dev/null", run_script(wanted, wanted.text("unless")));
+  return fmt::format("( {} ) >/dev/null 2>&1 </dev/null",
+                     run_script(wanted, wanted.text("unless")));
 }
 
 std::string probe(const Wanted& wanted, const Facts&) {
   return fmt::format("if {}; then echo 'done yes'; else echo 'done no'; fi\n", done(wanted));
 }
 
-Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
+/// The resource of rerun_on that is going to change; empty: none.
+std::string changing_input(const Wanted& wanted, const PlanContext& context) {
+  const auto inputs = wanted.list("rerun_on");
+  const auto place = std::ranges::find_if(
+      inputs, [&](const std::string& id) { return context.changing.contains(id); });
+  return place == inputs.end() ? std::string{} : *place;
+}
+
+Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
+                               const PlanContext& context) {
   if (wanted.has("creates") == wanted.has("unless")) {
     return refuse(wanted, "run",
                   wanted.has("creates") ? "both creates and unless are given"
                                         : "nothing tells whether the command was run already",
                   "give one of creates (a path) and unless (a command that succeeds when it was)");
+  }
+  if (wanted.has("creates") && wanted.has("rerun_on")) {
+    return refuse(
+        wanted, "rerun_on", "creates cannot tell whether the result is still good",
+        "give unless, a command that fails when the inputs have changed: test result -nt input");
   }
   const auto creates = wanted.text("creates");
   if (wanted.has("creates") && !creates.starts_with('/')) {
@@ -44,10 +61,13 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (!deadline) return refuse(wanted, "deadline", deadline.error().what, deadline.error().hint);
   const auto reading = read(wanted, observed);
   if (!reading) return fail(reading.error());
-  if ((*reading)["done"] == "yes") return std::vector<Step>{};
+  const bool done_now = (*reading)["done"] == "yes";
+  const auto input = changing_input(wanted, context);
+  if (done_now && input.empty()) return std::vector<Step>{};
 
   auto step = step_for(wanted, "run",
-                       wanted.has("creates")
+                       done_now ? fmt::format("{} changes, which may undo it", input)
+                       : wanted.has("creates")
                            ? creates + " does not exist"
                            : fmt::format("this does not succeed: {}", wanted.text("unless")));
   // A step before this one may have done it meanwhile (a package that brings the very file).
@@ -71,6 +91,11 @@ const Registered command{ResourceKind{
             {.name = "creates", .doc = "Absolute path that exists once it was run"},
             {.name = "unless",
              .doc = "Command that succeeds once it was run; it only looks, within 10 seconds"},
+            {.name = "rerun_on",
+             .type = FieldType::list,
+             .doc =
+                 "Ids of resources (\"file//opt/x.c\"): when one changes in this run, `unless` is "
+                 "asked again after it. Default: none"},
             {.name = "user", .doc = "Who runs it, and `unless`. Default: root"},
             {.name = "cwd", .doc = "Folder in which it runs, and `unless`. Default: /root or so"},
             {.name = "deadline", .doc = "How long it may take: 90s, 10m, 2h. Default: 10m"},

@@ -36,10 +36,12 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
   return text;
 }
 
+bool is_replaceable(const FileState& state) {
+  return state.type == "absent" || state.type == "file" || state.type == "symlink";
+}
+
 tl::unexpected<Error> in_the_way(const std::string& path, const FileState& state) {
-  return fail(Fault::remote,
-              fmt::format("{} is a {}, wanted a file", path,
-                          state.type == "other" ? "device, socket or pipe" : state.type),
+  return fail(Fault::remote, fmt::format("{} is a {}, wanted a file", path, state.type),
               fmt::format("look at it on the node, and remove it if it is not needed: {}", path));
 }
 
@@ -101,7 +103,7 @@ size %s' "$f") || exit
   elif [ -d "$f" ]; then
     echo 'type directory'
   else
-    echo 'type other'
+    echo 'type device, socket or pipe'
   fi
 fi
 )sh";
@@ -109,7 +111,9 @@ fi
 
 FileState file_state(const Reading& reading) {
   const auto value = [&](std::string_view key) { return std::string(reading[key]); };
-  FileState state{.type = value("type"),
+  // Nothing printed is not the same as nothing there.
+  const auto type = reading["type"];
+  FileState state{.type = type.empty() ? "thing that could not be read" : std::string(type),
                   .owner = value("owner"),
                   .uid = value("uid"),
                   .group = value("group"),
@@ -140,7 +144,7 @@ std::string ownership_difference(const Ownership& wanted, const FileState& state
 }
 
 Result<std::optional<FileChange>> change_file(const WantedFile& wanted, const FileState& state) {
-  if (state.type == "directory" || state.type == "other") return in_the_way(wanted.path, state);
+  if (!is_replaceable(state)) return in_the_way(wanted.path, state);
   const auto ownership =
       state.type == "file" ? ownership_difference(wanted.ownership, state) : std::string{};
 
@@ -161,7 +165,7 @@ Result<std::optional<FileChange>> change_file(const WantedFile& wanted, const Fi
 
 Result<std::optional<FileChange>> remove_file(const std::string& path, const FileState& state) {
   if (state.type == "absent") return std::nullopt;
-  if (state.type == "directory" || state.type == "other") return in_the_way(path, state);
+  if (!is_replaceable(state)) return in_the_way(path, state);
   return FileChange{.action = "remove",
                     .why = path + " exists, wanted absent",
                     .diff = state.content ? text_change(*state.content, "", path).diff : "",
@@ -177,7 +181,8 @@ std::string ownership_script(std::string_view variable, const Ownership& ownersh
 }
 
 std::string print_script(std::string_view content) {
-  if (is_text(content)) return sh::print(content);
+  // dash's own printf calls a full disk an "I/O error"; cat says what it is.
+  if (is_text(content)) return sh::print(content) + " | cat";
   return fmt::format("{} | base64 -d", sh::print(base64_encode(content)));
 }
 

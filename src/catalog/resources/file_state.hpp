@@ -31,7 +31,7 @@ struct WantedFile {
 };
 
 struct FileState {
-  std::string type;  ///< absent | file | directory | symlink | other
+  std::string type;  ///< absent | file | directory | symlink, or what else it is, in words
   std::string owner;
   std::string uid;
   std::string group;

@@ -10,7 +10,8 @@ namespace {
 
 std::string probe(const Wanted& wanted, const Facts&) {
   return sh::assign("n", wanted.name) + R"sh(
-e=$(getent group "$n") || exit 0
+e=$(getent group "$n")
+case $? in 0) ;; 2) exit 0 ;; *) exit 1 ;; esac
 printf 'group %s\n' "$e"
 )sh";
 }

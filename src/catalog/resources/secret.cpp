@@ -44,7 +44,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
 
   const auto state = file_state(*reading);
   if (wanted.text("state") == "absent") return steps_for(wanted, remove_file(*path, state));
-  if (state.type == "directory" || state.type == "other") {
+  if (state.type != "absent" && state.type != "file" && state.type != "symlink") {
     return steps_for(wanted, change_file({.path = *path, .content = {}}, state));
   }
   const auto reason = reason_to_write(wanted, state);

@@ -199,7 +199,7 @@ Work work_to_rest(const Wanted& wanted, const Reading& unit) {
     work.add("disable", wanted.name + " is enabled at boot, wanted disabled",
              "systemctl disable -q \"$u\" || exit\n");
   }
-  static constexpr std::string_view at_rest[] = {"inactive", "failed", ""};
+  static constexpr std::string_view at_rest[] = {"inactive", "failed"};
   if (std::ranges::find(at_rest, unit["ActiveState"]) == std::end(at_rest)) {
     work.add("stop", fmt::format("{} is {}, wanted stopped", wanted.name, unit["ActiveState"]),
              "systemctl stop \"$u\" || exit\n");
@@ -216,6 +216,12 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                  .what = "this node is not run by systemd, which services need",
                  .step = wanted.id(),
                  .hint = "leave the resource out for such nodes, with when = or roles ="});
+  }
+  if ((*unit)["LoadState"].empty() || (*unit)["ActiveState"].empty()) {
+    return fail({.fault = Fault::remote,
+                 .what = "systemctl did not tell its state",
+                 .step = wanted.id(),
+                 .hint = "try on the node: systemctl show " + unit_of(wanted)});
   }
   const bool run = wanted.text("state", "started") == "started";
   auto work = run ? work_to_run(wanted, *unit, context) : work_to_rest(wanted, *unit);

@@ -40,8 +40,9 @@ WantedFile file_of(const Wanted& wanted) {
           .parents = true};
 }
 
-// cat and not `read`: dash reads byte by byte, and most files there are at their end after the first.
-// cat, not the shell's read: dash reads single bytes, and the kernel answers only the first of them.
+// cat and not `read`: dash reads byte by byte, and most files there are at their end after the
+// first. cat, not the shell's read: dash reads single bytes, and the kernel answers only the first
+// of them.
 std::string probe(const Wanted& wanted, const Facts&) {
   const auto file = file_of(wanted);
   return sh::assign("k", kernel_file(wanted.name)) + R"sh(

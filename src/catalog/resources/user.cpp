@@ -12,7 +12,8 @@ namespace {
 
 std::string probe(const Wanted& wanted, const Facts&) {
   return sh::assign("n", wanted.name) + R"sh(
-e=$(getent passwd "$n") || exit 0
+e=$(getent passwd "$n")
+case $? in 0) ;; 2) exit 0 ;; *) exit 1 ;; esac
 printf 'passwd %s\n' "$e"
 printf 'group %s\n' "$(id -gn "$n")"
 printf 'groups %s\n' "$(id -Gn "$n")"

@@ -87,7 +87,7 @@ Observed run_sh(const std::string& shell, const std::string& script) {
   for (const auto word : words(shell)) command.emplace_back(word);
   command.emplace_back("-s");
   // As the engine does it: one subshell of a script that the shell reads from its input.
-  const auto output = run_process(command, "(\n" + script + "\n) </dev/null\n", Millis(60000));
+  const auto output = run_process(command, "(\n" + script + "\n) </dev/null\n", Millis(300000));
   REQUIRE_MESSAGE(output, (output ? "" : output.error().message()));
   return {.exit_status = output->exit_status,
           .out = clean_output(output->out),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 
 #include "base/digest.hpp"
@@ -216,6 +217,46 @@ TEST_CASE("resources: a probe that failed is an error that names the resource, n
     tried.insert(std::string(kind.table));
   }
   CHECK(tried.size() == catalog<ResourceKind>().size());
+}
+
+TEST_CASE("resources: output that was cut or garbled is an error or a plan, never a crash") {
+  std::mt19937 random(7);
+  for (const auto& one : resource_cases()) {
+    const auto name = one.file.filename().string();
+    CAPTURE(name);
+    const auto& kind = kind_of(text_at(one.document, "kind"));
+    if (one.document.find("observed") == nullptr) continue;
+    const auto wanted = make_wanted(kind, *one.document.find("wanted")->table());
+    const auto facts = facts_of(one.document);
+    const std::set<std::string> changing;
+    const auto whole = observed_of(one.document, kind, wanted, facts);
+    for (int i = 0; i < 200; ++i) {
+      auto observed = whole;
+      observed.out.resize(random() % (whole.out.size() + 1));
+      for (int k = i % 4; k > 0 && !observed.out.empty(); --k) {
+        observed.out[random() % observed.out.size()] = "\n :[]=/0Az"[random() % 10];
+      }
+      const auto steps = kind.plan(wanted, observed, {.facts = facts, .changing = changing});
+      if (!steps) CHECK_FALSE(steps.error().what.empty());
+    }
+  }
+}
+
+TEST_CASE("resources: nothing printed is never taken for a file as wanted") {
+  const auto facts = managed_by("apt");
+  const std::set<std::string> changing;
+  for (const auto& one : resource_cases()) {
+    const auto name = one.file.filename().string();
+    CAPTURE(name);
+    // No output is how the databases of these say "there is none".
+    static const std::set<std::string> databases = {"package", "user", "group"};
+    const auto& kind = kind_of(text_at(one.document, "kind"));
+    if (databases.contains(std::string(kind.table))) continue;
+    const auto wanted = make_wanted(kind, *one.document.find("wanted")->table());
+    const auto steps = kind.plan(wanted, {}, {.facts = facts, .changing = changing});
+    const bool as_wanted = steps.has_value() && steps->empty();
+    CHECK_FALSE(as_wanted);
+  }
 }
 
 TEST_CASE("packagers: each is complete, and its texts are sh that every shell accepts") {
