@@ -15,24 +15,30 @@ namespace {
 /// clocks agree to less than a training step.
 constexpr double usual_most_ms = 10;
 
+// A chronyd that was started a moment ago is given 10 s to find its server.
 constexpr std::string_view script = R"sh(
-limit=; ! command -v timeout >/dev/null 2>&1 || limit='timeout 4'
+limit=; ! command -v timeout >/dev/null 2>&1 || limit=timeout
 if command -v chronyc >/dev/null 2>&1; then
-  csv=$($limit chronyc -n -c tracking 2>&1)
+  csv=$($limit ${limit:+4} chronyc -n -c tracking 2>&1)
+  case $csv in
+    *'Not synchronised')
+      $limit ${limit:+12} chronyc -n waitsync 5 0 0 2 >/dev/null 2>&1
+      csv=$($limit ${limit:+4} chronyc -n -c tracking 2>&1) ;;
+  esac
   case $?$csv in
     0*,*,*) printf 'chrony=%s\nend\n' "$csv"; exit 0 ;;
     *) printf 'chrony.error=%s\n' "${csv:-no answer}" ;;
   esac
 fi
-if command -v ntpq >/dev/null 2>&1 && peers=$($limit ntpq -pn 2>/dev/null) && [ -n "$peers" ]; then
+if command -v ntpq >/dev/null 2>&1 && peers=$($limit ${limit:+4} ntpq -pn 2>/dev/null) && [ -n "$peers" ]; then
   printf '%s\n' "$peers" | { line=none; while IFS= read -r l; do case $l in '*'*) line=$l ;; esac; done; printf 'ntp=%s\n' "$line"; }
 elif [ -d /run/systemd/system ] && command -v timedatectl >/dev/null 2>&1; then
-  said=$($limit timedatectl 2>/dev/null)
+  said=$($limit ${limit:+4} timedatectl 2>/dev/null)
   case $said in *'synchronized: yes'*) echo kernel=yes ;; *'synchronized: no'*) echo kernel=no ;; esac
   case $said in
     *'service: active'*|*'.service active: yes'*|*'NTP enabled: yes'*) echo service=yes ;;
   esac
-  $limit timedatectl timesync-status 2>/dev/null | while read -r key value rest; do
+  $limit ${limit:+4} timedatectl timesync-status 2>/dev/null | while read -r key value rest; do
     case $key in Offset:) printf 'offset=%s\n' "$value" ;; esac
   done
 fi
@@ -143,7 +149,7 @@ const Registered check{Check{
     .options = {{.name = "max_offset_ms", .type = FieldType::number, .doc = "greatest distance from the reference; default 10"}},
     .needs = {"os"},
     .probe = script,
-    .deadline = std::chrono::seconds(15),
+    .deadline = std::chrono::seconds(30),
     .judge = judge}};
 
 }  // namespace
