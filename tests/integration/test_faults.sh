@@ -82,13 +82,13 @@ check_json "it is called a timeout" '.nodes.cu02.status == "timeout"'
 
 # ---------------------------------------------------------------- logins
 
-add_operator="useradd -m -s /bin/bash operator && echo operator:secret-1 | chpasswd && install -d -o operator /home/operator/.ssh &&
-  echo '$(cat "$LAB/id_ed25519.pub")' >/home/operator/.ssh/authorized_keys && chown operator /home/operator/.ssh/authorized_keys"
+add_operator="useradd -m -s /bin/bash opsuser && echo opsuser:secret-1 | chpasswd && install -d -o opsuser /home/opsuser/.ssh &&
+  echo '$(cat "$LAB/id_ed25519.pub")' >/home/opsuser/.ssh/authorized_keys && chown opsuser /home/opsuser/.ssh/authorized_keys"
 on cu01 "$add_operator" >>"$LOG"
-on cu02 "$add_operator && echo 'operator ALL=(ALL) ALL' >/etc/sudoers.d/operator" >>"$LOG"
+on cu02 "$add_operator && echo 'opsuser ALL=(ALL) ALL' >/etc/sudoers.d/opsuser" >>"$LOG"
 
 login() { # NODE TOML…: a cluster of that one node
-  printf '[cluster]\nname = "login"\nprofile = "small"\nstate_dir = "%s/state-login"\n[ssh]\nuser = "operator"\nknown_hosts = "%s/known_hosts"\nssh_config = false\nagent = false\n%s\n[[node]]\nname = "%s"\naddress = "%s"\nroles = ["compute"]\n' \
+  printf '[cluster]\nname = "login"\nprofile = "small"\nstate_dir = "%s/state-login"\n[ssh]\nuser = "opsuser"\nknown_hosts = "%s/known_hosts"\nssh_config = false\nagent = false\n%s\n[[node]]\nname = "%s"\naddress = "%s"\nroles = ["compute"]\n' \
     "$WORK" "$LAB" "$2" "$1" "10.98.0.1${1#cu0}" >"$LAB/login.toml"
 }
 CLUSTER=$LAB/login.toml
