@@ -96,7 +96,7 @@ App::App(Globals globals, std::string verb) : globals_(std::move(globals)), verb
     bus_.attach(std::make_shared<events::NdjsonSink>(to_stdout()));
   }
   signals_ = std::make_unique<Signals>([this](int) {
-    bus_.warn("stopping: what is running on the nodes is ended; once more to stop at once");
+    bus_.warn("stopping what runs on the nodes; once more stops at once");
   });
 }
 
@@ -263,7 +263,11 @@ void App::tell(std::string_view text) {
 
 void App::print_error(const Error& error) {
   if (globals_.output == Output::json) to_stdout()(document_text(error_document(error)));
-  if (globals_.output == Output::ndjson) to_stdout()(error_document(error).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (globals_.output == Output::ndjson) {
+    Json line = {{"event", "error"}};
+    line.update(error_document(error));
+    to_stdout()(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
   to_stderr()(error_text(error, {.color = wants_color(globals_.color, STDERR_FILENO)}));
 }
 
@@ -275,6 +279,17 @@ void App::print_trailer(int code, const std::string& next) {
   to_stderr()(text);
 }
 
+std::string App::next_after(const Error& error) const {
+  switch (error.fault) {
+    case Fault::unreachable:
+    case Fault::auth:
+    case Fault::timeout:
+      return next_command(*this, error.node ? "doctor -n " + *error.node : std::string("doctor"));
+    case Fault::stale: return next_command(*this, "plan --out FILE");
+    default: return next_command(*this, verb_);
+  }
+}
+
 int App::finish(const Result<Outcome>& outcome) {
   int code = outcome ? outcome->exit_code : exit_code(outcome.error().fault);
   if (cancelled()) code = kCancelled;
@@ -284,7 +299,7 @@ int App::finish(const Result<Outcome>& outcome) {
 
   if (!outcome) {
     print_error(outcome.error());
-    print_trailer(code, {});
+    print_trailer(code, run_ ? next_after(outcome.error()) : std::string{});
     return code;
   }
   switch (globals_.output) {
@@ -302,7 +317,8 @@ int App::finish(const Result<Outcome>& outcome) {
   for (const auto& problem : outcome->problems) {
     to_stderr()(fmt::format("{} {}\n", style.bad("podwright:"), clean_output(problem)));
   }
-  print_trailer(code, outcome->next);
+  // Whatever was looked at and not finished is looked at again; only apply has more to say.
+  print_trailer(code, code == kCancelled && verb_ != "apply" ? next_command(*this, verb_) : outcome->next);
   return code;
 }
 
@@ -313,6 +329,12 @@ std::string next_command(const App& app, std::string_view rest) {
 }
 
 namespace {
+
+Error bug(std::string_view what) {
+  return {.fault = Fault::internal,
+          .what = fmt::format("internal error: {}", what),
+          .hint = "this is a bug in podwright; please report it with the command line"};
+}
 
 int run_verb(const std::vector<std::string>& arguments) {
   const auto commands = all_commands();
@@ -337,27 +359,24 @@ int run_verb(const std::vector<std::string>& arguments) {
                            fmt::format("`podwright --help` lists the verbs; a new cluster begins with "
                                        "`podwright init`")));
   }
-  return app.finish(parsed->command->run(app));
+  try {
+    return app.finish(parsed->command->run(app));
+  } catch (const std::exception& exception) {
+    return app.finish(fail(bug(exception.what())));
+  }
 }
 
 }  // namespace
 
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  const auto bug = [&](std::string_view what) {
-    const Error error{.fault = Fault::internal,
-                      .what = fmt::format("internal error: {}", what),
-                      .hint = "this is a bug in podwright; please report it with the command line"};
-    if (output_of(arguments) == Output::json) to_stdout()(document_text(error_document(error)));
-    to_stderr()(error_text(error, {}));
-    return kInternal;
-  };
   try {
     return run_verb(arguments);
   } catch (const std::exception& exception) {
-    return bug(exception.what());
-  } catch (...) {
-    return bug("unknown exception");
+    const auto error = bug(exception.what());
+    if (output_of(arguments) == Output::json) to_stdout()(document_text(error_document(error)));
+    to_stderr()(error_text(error, {}));
+    return kInternal;
   }
 }
 

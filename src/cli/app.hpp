@@ -102,6 +102,7 @@ class App {
 
  private:
   void print_error(const Error& error);
+  [[nodiscard]] std::string next_after(const Error& error) const;
   void print_trailer(int code, const std::string& next);
 
   Globals globals_;

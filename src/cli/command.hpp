@@ -60,6 +60,8 @@ struct Positionals {
   std::vector<std::string>* into = nullptr;
   Completes completes = Completes::nothing;
   std::vector<std::string> choices{};
+  /// They are a command line of somebody else's: from the first on nothing is an option of ours.
+  bool verbatim = false;
 };
 inline constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
 

@@ -95,10 +95,12 @@ Command exec_command() {
       .details =
           "Runs the command on every selected node at the same time, as root where cluster.toml says "
           "become = \"sudo\". One word is a shell command line: exec -- 'dmesg | tail'. Several words "
-          "are one command with its arguments, passed on exactly as they are. Nodes that printed the "
-          "same are named together, the most frequent answer first.",
+          "are one command with its arguments, passed on exactly as they are. Options of podwright stand "
+          "before the command. Nodes that printed the same are named together, the most frequent answer "
+          "first.",
       .options = {flag("--no-become", "as the login user, even where sudo is set", options->no_become)},
-      .positionals = {.usage = "-- CMD…", .help = "the command", .least = 1, .most = kAny, .into = &options->words},
+      .positionals = {.usage = "-- CMD…", .help = "the command", .least = 1, .most = kAny, .into = &options->words,
+                      .verbatim = true},
       .examples = {{"podwright exec -- uname -r", "the kernel of every node"},
                    {"podwright exec -n @role:compute --timeout 10s -- 'df -h / | tail -1'",
                     "a shell command line, on the compute nodes"}},

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "cli/app.hpp"
 #include "cli/commands.hpp"
@@ -32,6 +34,15 @@ Result<Outcome> run_handoff(App& app) {
   return handoff_outcome(app, *report);
 }
 
+bool nodes_failed(App& app) {
+  const auto document = app.run_folder().load("handoff-applied.json");
+  if (!document || !*document) return false;
+  const auto applied = applied_from_json(**document);
+  return applied && std::ranges::any_of(applied->nodes, [](const auto& node) {
+           return node.second.status != NodeStatus::ok;
+         });
+}
+
 }  // namespace
 
 Outcome handoff_outcome(App& app, const HandoffReport& report) {
@@ -39,7 +50,8 @@ Outcome handoff_outcome(App& app, const HandoffReport& report) {
   app.save("handoff.json", outcome.document);
   outcome.text = handoff_text(report, app.style(), app.width());
   if (report.pass()) return outcome;
-  outcome.exit_code = kNotPassed;
+  // A target that could not be installed is its nodes' failure; one that was, and does not work, is not.
+  outcome.exit_code = nodes_failed(app) ? kNodesFailed : kNotPassed;
   std::vector<std::string> failed;
   for (const auto& target : report.targets) {
     if (target.status != "ok") failed.push_back(target.name);

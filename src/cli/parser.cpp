@@ -98,6 +98,10 @@ Result<Split> find_verb(const std::vector<std::string>& arguments, const std::ve
       }
       continue;
     }
+    if (level == nullptr && split.parsed.command->positionals.verbatim) {
+      split.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+      break;
+    }
     if (level == nullptr) {
       split.words.push_back(word);
       continue;

@@ -63,6 +63,12 @@ class Up {
     exit_code_ = std::max(exit_code_, outcome.exit_code);
     if (next_.empty()) next_ = outcome.next;
   }
+  /// A phase that could not be done at all: told, and the next ones go on.
+  void broke(const Error& error) {
+    ended("failed", error.message() + "\n");
+    problems_.push_back(error.message());
+    exit_code_ = std::max<int>(exit_code_, exit_code(error.fault));
+  }
   void skipped(const std::string& why) { ended("skipped", "skipped: " + why + "\n"); }
 
   /// Keeps a node out of everything that follows, with the reason in the report.
@@ -129,9 +135,12 @@ Status Up::discover_unknown() {
   const auto selected = app_.selected();
   if (!selected) return fail(selected.error());
   std::vector<std::string> unknown;
+  std::map<std::string, Result<HostKeyStore>> stores;
   for (const auto& name : *selected) {
     const auto& node = *(*inventory)->find(name);
-    const auto store = HostKeyStore::load(node.ssh.known_hosts);
+    const auto& file = node.ssh.known_hosts;
+    if (!stores.contains(file)) stores.emplace(file, HostKeyStore::load(file));
+    const auto& store = stores.at(file);
     if (!store) return fail(store.error());
     if (store->types(node.address, node.ssh.port).empty()) unknown.push_back(name);
   }
@@ -158,7 +167,9 @@ Status Up::plan() {
   ended(plan.failed.empty() ? "ok" : "failed",
         plan_text(plan, {.diffs = app_.globals().verbose, .width = width_, .style = style_}));
   if (plan.nodes.empty()) return {};
-  return plan.step_count() == 0 ? Status{} : app_.confirm("Do this?");
+  if (plan.step_count() == 0) return {};
+  // With --output json the plan was not shown above.
+  return app_.globals().output == Output::text ? app_.confirm("Do this?") : confirm_plan(app_, plan);
 }
 
 Status Up::apply() {
@@ -187,10 +198,18 @@ Status Up::validate_fabric() {
     skipped("fewer than two nodes are left to measure between");
     return {};
   }
-  if (!measure) return fail(measure.error());
+  if (!measure) {
+    gate_ = "the interconnect could not be measured";
+    broke(measure.error());
+    return {};
+  }
   const auto report = podwright::validate(site_->events, site_->stop, *profile_, endpoints, *measure, options);
   if (auto go_on = stopped("validate, check, handoff"); !go_on) return go_on;
-  if (!report) return fail(report.error());
+  if (!report) {
+    gate_ = "the interconnect could not be measured";
+    broke(report.error());
+    return {};
+  }
   took(fabric_outcome(app_, *report));
   for (const auto& fault : report->verdict.nodes) {
     set_aside(fault.name,
@@ -261,7 +280,10 @@ Status Up::hand_over() {
   app_.keep_only(nodes);
   const auto report = hand_off(*site_, *profile_, app_.secrets(), app_.run_folder());
   if (auto go_on = stopped("handoff"); !go_on) return go_on;
-  if (!report) return fail(report.error());
+  if (!report) {
+    broke(report.error());
+    return {};
+  }
   took(handoff_outcome(app_, *report));
   return {};
 }

@@ -53,6 +53,12 @@ Result<Outcome> run_validate(App& app, const Options& options) {
   if (!wanted) return fail(wanted.error());
   const auto profile = app.profile();
   if (!profile) return fail(profile.error());
+  const auto selected = app.selected();
+  if (!selected) return fail(selected.error());
+  if (fabric_endpoints(**app.inventory(), *selected, {}).size() < 2) {
+    return fail(Fault::usage, "two nodes at least are needed to measure between",
+                "select more nodes, or give compute nodes the role \"compute\"");
+  }
   const auto opened = app.open(App::Access::reads);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
@@ -65,6 +71,10 @@ Result<Outcome> run_validate(App& app, const Options& options) {
     return fabric_outcome(app, *report);
   }
 
+  // Once without facts: a tool that is not there is told before any node is contacted.
+  if (const auto possible = measure_with_catalog(site, **profile, {}, *wanted); !possible) {
+    return fail(possible.error());
+  }
   const auto gathered = sort_out(gather_facts(site));
   app.save("facts.json", facts_document(gathered));
   std::vector<NodeId> reached;
@@ -73,6 +83,12 @@ Result<Outcome> run_validate(App& app, const Options& options) {
   }
   app.keep_only(reached);
   auto endpoints = fabric_endpoints(site.inventory, site.nodes, gathered.facts);
+  if (endpoints.size() < 2 && !gathered.failed.empty()) {
+    app.tell(folded_errors(gathered.failed, app.width()));
+    return fail(Fault::unreachable, fmt::format("fewer than two nodes can be reached: {} did not answer",
+                                                count_of(gathered.failed.size(), "node")),
+                "`" + next_command(app, "doctor -n " + gathered.failed.begin()->first) + "` says why");
+  }
   const auto measure = measure_with_catalog(site, **profile, endpoints, *wanted);
   if (!measure) return fail(measure.error());
   const auto report = validate(site.events, site.stop, **profile, endpoints, *measure, *wanted);

@@ -58,7 +58,8 @@ void PlainSink::on_event(const Event& event, std::chrono::system_clock::time_poi
   } else if (const auto* connected = std::get_if<NodeConnected>(&event)) {
     if (verbose) say(fmt::format("{}: connected", connected->node));
   } else if (const auto* failed = std::get_if<NodeFailed>(&event)) {
-    if (normal) say(fmt::format("{}: FAILED: {}", failed->node, sentence(failed->error)));
+    const bool told = failed->error.fault == Fault::cancelled && !verbose;
+    if (normal && !told) say(fmt::format("{}: FAILED: {}", failed->node, sentence(failed->error)));
   } else if (const auto* begun = std::get_if<StepStarted>(&event)) {
     if (verbose) say(fmt::format("{}: {}: {}", begun->node, begun->step, begun->action));
   } else if (const auto* step = std::get_if<StepFinished>(&event)) {

@@ -65,6 +65,10 @@ void wrap_line(std::string_view line, std::size_t width, std::size_t indent, boo
                std::vector<std::string>& into) {
   std::string current(first ? 0 : indent, ' ');
   const std::size_t room = std::max<std::size_t>(width, indent + 1);
+  if (current.size() + display_width(line) <= room) {  // its own layout is kept
+    into.push_back(line.empty() ? std::string{} : current + std::string(line));
+    return;
+  }
   bool fresh = true;
   // Blanks at the beginning of a line are somebody's layout.
   const auto layout = line.find_first_not_of(' ');
@@ -89,7 +93,7 @@ void wrap_line(std::string_view line, std::size_t width, std::size_t indent, boo
     current += word;
     fresh = false;
   }
-  if (!fresh || line.empty()) into.push_back(fresh ? std::string{} : current);
+  if (!fresh) into.push_back(current);
 }
 
 }  // namespace

@@ -214,7 +214,9 @@ void TtySink::on_event(const Event& event, std::chrono::system_clock::time_point
     if (verbose) permanent(connected->node + ": connected");
   } else if (const auto* failed = std::get_if<NodeFailed>(&event)) {
     count_failure(failed->node);
-    if (!quiet) failure(fmt::format("{}: {}", failed->node, describe(failed->error)));
+    // Whoever interrupted a run knows why; the result says what it left undone.
+    const bool told = failed->error.fault == Fault::cancelled && !verbose;
+    if (!quiet && !told) failure(fmt::format("{}: {}", failed->node, describe(failed->error)));
   } else if (const auto* begun = std::get_if<StepStarted>(&event)) {
     if (!open_.empty()) open_.back().running[begun->node] = begun->step;
   } else if (const auto* step = std::get_if<StepFinished>(&event)) {

@@ -63,6 +63,8 @@ summary = "for tests"
 [[measurement]]
 kind = "pairwise"
 tool = "iperf3"
+[handoff]
+targets = ["hosts"]
 )";
 
 /// A site's own measuring tool: every pair at 95 Gbit/s, but for what cu02 sends.
@@ -111,6 +113,7 @@ TEST_CASE("what the operator got wrong is told on stderr, in one document with -
            {{"plan", "--set", "nosuch"}, "KEY=VALUE"},
            {{"check", "--only", "fs.usee"}, "fs.use"},
            {{"validate", "--quick", "--full"}, "exclude each other"},
+           {{"validate", "-n", "cu01"}, "two nodes at least"},
            {{"apply", "missing.json"}, "missing.json"},
            {{"apply", "edited.json"}, "edited.json"},
            {{"apply", "--resume"}, "no earlier apply"},
@@ -205,7 +208,7 @@ TEST_CASE("dead nodes: exit code 3, every node named, log and next command at th
   CHECK(document["nodes"]["cu01"]["stdout"] == "");
 
   for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
-           {"facts"}, {"plan"}, {"apply"}, {"check"}, {"doctor"}, {"up"}}) {
+           {"facts"}, {"plan"}, {"apply"}, {"check"}, {"doctor"}, {"up"}, {"validate"}, {"discover"}, {"handoff"}}) {
     CAPTURE(line.front());
     auto with_json = line;
     with_json.insert(with_json.end(), {"--output", "json"});

@@ -21,7 +21,7 @@ struct Program {
                    list_option("--only", "X", "some", only)},
        .run = [](App&) -> Result<Outcome> { return Outcome{}; }},
       {.name = "exec", .summary = "runs",
-       .positionals = {.usage = "-- CMD…", .help = "", .least = 1, .most = kAny, .into = &words},
+       .positionals = {.usage = "-- CMD…", .help = "", .least = 1, .most = kAny, .into = &words, .verbatim = true},
        .run = [](App&) -> Result<Outcome> { return Outcome{}; }},
       {.name = "profile", .summary = "profiles",
        .commands = {{.name = "show", .summary = "shows", .positionals = {.usage = "[NAME]", .least = 0, .most = 1, .into = &words},
@@ -66,6 +66,15 @@ TEST_CASE("what stands behind -- is nobody's option") {
   REQUIRE(program.parse({"exec", "-n", "cu01", "--", "ls", "-l", "--output", "--", "plan"}));
   CHECK(program.words == std::vector<std::string>{"ls", "-l", "--output", "--", "plan"});
   CHECK(program.globals.nodes == "cu01");
+  CHECK(program.globals.output == Output::text);
+}
+
+TEST_CASE("a command line begins with its first word, with or without --") {
+  Program program;
+  REQUIRE(program.parse({"exec", "-n", "cu01", "ls", "-l", "--", "--output", "json", "-h"}));
+  CHECK(program.words == std::vector<std::string>{"ls", "-l", "--", "--output", "json", "-h"});
+  CHECK(program.globals.nodes == "cu01");
+  CHECK_FALSE(program.globals.help);
   CHECK(program.globals.output == Output::text);
 }
 
