@@ -42,7 +42,8 @@ int signal_number(std::string_view name) {
                                                                       {"TERM", 15}}};
   if (name.starts_with("SIG")) name.remove_prefix(3);
   const auto found = std::ranges::find(numbers, name, &std::pair<std::string_view, int>::first);
-  return found == numbers.end() ? 127 : found->second;  // 255: ended by a signal we have no number for
+  return found == numbers.end() ? 127
+                                : found->second;  // 255: ended by a signal we have no number for
 }
 
 }  // namespace
@@ -202,7 +203,8 @@ void Command::on_lost(const Error& error) {
   channel_ = nullptr;
   if (stage_ == Stage::done) return;
   // A reboot that was asked for ends the connection after the exit status came.
-  if (exit_status_ && exchange_.started()) return finish(exchange_.finish(*exit_status_, elapsed()));
+  if (exit_status_ && exchange_.started())
+    return finish(exchange_.finish(*exit_status_, elapsed()));
   if (!may_have_run()) return finish(fail(error));
   finish(fail(Fault::unreachable,
               fmt::format("the connection was lost while the command was running, after {}: {}",

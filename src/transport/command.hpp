@@ -13,7 +13,8 @@ namespace podwright {
 
 class Command : public ChannelUser {
  public:
-  /// `connection` must be ready. `setup_timeout` is what sudo may take, and the channel. `finished` is called once, never from within a libssh callback.
+  /// `connection` must be ready. `setup_timeout` is what sudo may take, and the channel. `finished`
+  /// is called once, never from within a libssh callback.
   Command(Connection& connection, DeadlineClock& clock, const Request& request,
           std::optional<SudoSettings> sudo, Millis setup_timeout,
           std::function<void(std::string_view)> on_output, std::function<void()> finished);

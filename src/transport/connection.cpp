@@ -36,7 +36,7 @@ constexpr const char* all_host_keys =
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
     "rsa-sha2-256";
 
-// A dead peer is noticed after 15 + 4 * 5 s of silence, or when sent data stays unacknowledged 30 s.
+// A dead peer is noticed after 15 + 4 * 5 s of silence, or 30 s after data that nobody acknowledged.
 constexpr int keepalive_idle_s = 15;
 constexpr int keepalive_interval_s = 5;
 constexpr int keepalive_probes = 4;
@@ -63,8 +63,8 @@ void tune_socket(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
-/// The signature algorithms for pinned key types: without them the server shows another key than the
-/// one that is pinned.
+/// The signature algorithms for pinned key types: without them the server shows another key than
+/// the one that is pinned.
 std::string host_key_algorithms(const std::vector<std::string>& types) {
   std::string list;
   for (const auto& type : types) {
@@ -92,18 +92,25 @@ std::optional<HostKey> server_key(ssh_session session) {
 
 std::string connect_error_text(int error, const std::string& endpoint) {
   switch (error) {
-    case ECONNREFUSED: return endpoint + " refuses the connection";
-    case EHOSTUNREACH: return "there is no way to " + endpoint + " (no route, or nobody has the address)";
-    case ENETUNREACH: return "there is no route to the network of " + endpoint;
-    case ETIMEDOUT: return endpoint + " did not answer";
-    default: return fmt::format("cannot connect to {}: {}", endpoint, std::strerror(error));
+    case ECONNREFUSED:
+      return endpoint + " refuses the connection";
+    case EHOSTUNREACH:
+      return "there is no way to " + endpoint + " (no route, or nobody has the address)";
+    case ENETUNREACH:
+      return "there is no route to the network of " + endpoint;
+    case ETIMEDOUT:
+      return endpoint + " did not answer";
+    default:
+      return fmt::format("cannot connect to {}: {}", endpoint, std::strerror(error));
   }
 }
 
 std::string connect_hint(int error) {
   switch (error) {
-    case ECONNREFUSED: return "is sshd running there, and on that port?";
-    default: return "is the node powered on, its network up, and its firewall open for SSH?";
+    case ECONNREFUSED:
+      return "is sshd running there, and on that port?";
+    default:
+      return "is the node powered on, its network up, and its firewall open for SSH?";
   }
 }
 
@@ -127,7 +134,10 @@ std::string Destination::endpoint() const {
 }
 
 Connection::Connection(ConnectionContext& context, Destination destination, Connection* via)
-    : context_(context), destination_(std::move(destination)), via_(via), watch_(context.loop, *this) {}
+    : context_(context),
+      destination_(std::move(destination)),
+      via_(via),
+      watch_(context.loop, *this) {}
 
 Connection::~Connection() { close(); }
 
@@ -199,9 +209,10 @@ void Connection::connect_next() {
     stage_begun_ = context_.clock.now();
     fd_ = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) {
-      return fail_with({.fault = Fault::internal,
-                        .what = fmt::format("cannot make a socket: {}", std::strerror(errno)),
-                        .hint = errno == EMFILE ? "raise the limit of open files (ulimit -n)" : ""});
+      return fail_with(
+          {.fault = Fault::internal,
+           .what = fmt::format("cannot make a socket: {}", std::strerror(errno)),
+           .hint = errno == EMFILE ? "raise the limit of open files (ulimit -n)" : ""});
     }
     tune_socket(fd_);
     if (connect(fd_, address.get(), address.size) == 0 || errno == EINPROGRESS) {
@@ -222,8 +233,10 @@ void Connection::on_connected() {
   socklen_t size = sizeof error;
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error == 0) {
-    note("tcp", fmt::format("connected to {} port {}", addresses_[next_address_ - 1].text(),
-                            destination_.port), true);
+    note("tcp",
+         fmt::format("connected to {} port {}", addresses_[next_address_ - 1].text(),
+                     destination_.port),
+         true);
     return start_session();
   }
   watch_.clear();
@@ -356,8 +369,8 @@ void Connection::step_greeting() {
   if (rc != SSH_OK) return drop_or_fail(ssh_get_error(session_));
   const char* kex = ssh_get_kex_algo(session_);
   const char* cipher = ssh_get_cipher_out(session_);
-  note("key exchange", fmt::format("{}, {}", kex == nullptr ? "?" : kex,
-                                   cipher == nullptr ? "?" : cipher), true);
+  note("key exchange",
+       fmt::format("{}, {}", kex == nullptr ? "?" : kex, cipher == nullptr ? "?" : cipher), true);
   if (!verify_host_key()) return;
   state_ = State::logging_in;
   login_ = std::make_unique<Login>(session_, destination_.login, context_.credentials);
@@ -389,22 +402,25 @@ bool Connection::verify_host_key() {
       note("host key", shown + ", as pinned", true);
       return true;
     case KeyMatch::revoked:
-      return refuse(fmt::format("{} shows the host key {}, which is revoked in line {} of {}", where(),
-                                shown, verdict.line, store.path().string()),
+      return refuse(fmt::format("{} shows the host key {}, which is revoked in line {} of {}",
+                                where(), shown, verdict.line, store.path().string()),
                     "this key must not be trusted: reinstall the machine's host keys");
     case KeyMatch::unknown:
       if (replace || context_.policy == HostKeyPolicy::pin_new) return pin("new, pinned");
-      return refuse(fmt::format("the host key of {} is not known: {}", where(), shown),
-                    fmt::format("run podwright discover, which pins it in {}", store.path().string()));
-    case KeyMatch::changed: break;
+      return refuse(
+          fmt::format("the host key of {} is not known: {}", where(), shown),
+          fmt::format("run podwright discover, which pins it in {}", store.path().string()));
+    case KeyMatch::changed:
+      break;
   }
   if (replace) return pin("changed, accepted");
   return refuse(
-      fmt::format("the host key of {} has changed: it shows {}, but {} {} is pinned", where(), shown,
-                  verdict.stored.type, verdict.stored.fingerprint()),
-      fmt::format("if the machine was reinstalled: podwright discover --accept-new-key {}, or remove "
-                  "line {} of {}; if it was not, somebody may be between you and it",
-                  destination_.host, verdict.line, store.path().string()));
+      fmt::format("the host key of {} has changed: it shows {}, but {} {} is pinned", where(),
+                  shown, verdict.stored.type, verdict.stored.fingerprint()),
+      fmt::format(
+          "if the machine was reinstalled: podwright discover --accept-new-key {}, or remove "
+          "line {} of {}; if it was not, somebody may be between you and it",
+          destination_.host, verdict.line, store.path().string()));
 }
 
 void Connection::drop_or_fail(const std::string& libssh_says) {
@@ -414,20 +430,22 @@ void Connection::drop_or_fail(const std::string& libssh_says) {
     ++drops_;
     if (now - opened_ < context_.login_timeout) {
       free_session(false);
-      const auto delay = std::min<Millis>(longest_retry, first_retry * (1 << std::min(drops_ - 1, 5)));
+      const auto delay =
+          std::min<Millis>(longest_retry, first_retry * (1 << std::min(drops_ - 1, 5)));
       retry_at_ = now + with_jitter(delay);
       state_ = State::backing_off;
       return;
     }
-    note("banner", "closed before the banner, " + count_of(static_cast<std::size_t>(drops_), "time"),
-         false);
+    note("banner",
+         "closed before the banner, " + count_of(static_cast<std::size_t>(drops_), "time"), false);
     return fail_with(
         {.fault = Fault::unreachable,
          .what = fmt::format("{} closed {} before its SSH banner came, within {}", where(),
                              count_of(static_cast<std::size_t>(drops_), "connection"),
                              human_duration(context_.login_timeout)),
-         .hint = "its sshd may allow too few logins at once (MaxStartups), deny this address, or the "
-                 "port is not SSH"});
+         .hint =
+             "its sshd may allow too few logins at once (MaxStartups), deny this address, or the "
+             "port is not SSH"});
   }
   if (!banner_seen_) {
     note("banner", plain(libssh_says), false);
@@ -436,21 +454,25 @@ void Connection::drop_or_fail(const std::string& libssh_says) {
                       .hint = "check the port in cluster.toml"});
   }
   const auto types = destination_.host_keys->types(destination_.host, destination_.port);
-  if (libssh_says.find("no match for method server host key") != std::string::npos && !types.empty()) {
+  if (libssh_says.find("no match for method server host key") != std::string::npos &&
+      !types.empty()) {
     note("host key", "the pinned type is not offered any more", false);
-    return fail_with(
-        {.fault = Fault::auth,
-         .what = fmt::format("the host key of {} has changed: the pinned {} is not offered any more",
-                             where(), human_list(types)),
-         .hint = fmt::format("if the machine was reinstalled: podwright discover --accept-new-key {}; "
-                             "if it was not, somebody may be between you and it",
-                             destination_.host)});
+    return fail_with({.fault = Fault::auth,
+                      .what = fmt::format(
+                          "the host key of {} has changed: the pinned {} is not offered any more",
+                          where(), human_list(types)),
+                      .hint = fmt::format(
+                          "if the machine was reinstalled: podwright discover --accept-new-key {}; "
+                          "if it was not, somebody may be between you and it",
+                          destination_.host)});
   }
   note("key exchange", plain(libssh_says), false);
   const bool no_match = libssh_says.find("no match for method") != std::string::npos;
-  fail_with({.fault = no_match ? Fault::auth : Fault::unreachable,
-             .what = fmt::format("the key exchange with {} failed: {}", where(), plain(libssh_says)),
-             .hint = no_match ? "its sshd offers only algorithms that are too weak or unknown here" : ""});
+  fail_with(
+      {.fault = no_match ? Fault::auth : Fault::unreachable,
+       .what = fmt::format("the key exchange with {} failed: {}", where(), plain(libssh_says)),
+       .hint =
+           no_match ? "its sshd offers only algorithms that are too weak or unknown here" : ""});
 }
 
 void Connection::step_login() {
@@ -583,10 +605,12 @@ void Connection::close() {
 void Connection::tick(SteadyTime now) {
   const auto expired = [now](SteadyTime since, Millis allowed) { return now - since > allowed; };
   switch (state_) {
-    case State::closed: return;
+    case State::closed:
+      return;
     case State::ready:
       // What a user asked of libssh may have read what others wait for.
-      if (std::ranges::any_of(users_, [](auto* user) { return user != nullptr && user->restless; })) {
+      if (std::ranges::any_of(users_,
+                              [](auto* user) { return user != nullptr && user->restless; })) {
         pump();
       }
       return;
@@ -597,10 +621,11 @@ void Connection::tick(SteadyTime now) {
       resolve();
       if (state_ == State::resolving && expired(stage_begun_, destination_.connect_timeout)) {
         note("resolve", "no answer", false);
-        fail_with({.fault = Fault::unreachable,
-                   .what = fmt::format("the name server did not say within {} who {} is",
-                                       human_duration(destination_.connect_timeout), destination_.host),
-                   .hint = "write an IP address in cluster.toml, or mend /etc/resolv.conf"});
+        fail_with(
+            {.fault = Fault::unreachable,
+             .what = fmt::format("the name server did not say within {} who {} is",
+                                 human_duration(destination_.connect_timeout), destination_.host),
+             .hint = "write an IP address in cluster.toml, or mend /etc/resolv.conf"});
       }
       return;
     case State::behind_jump: {
@@ -623,9 +648,8 @@ void Connection::tick(SteadyTime now) {
                                     human_duration(destination_.connect_timeout));
       if (next_address_ < addresses_.size()) return connect_next();
       note("tcp", connect_errors_, false);
-      return fail_with({.fault = Fault::unreachable,
-                        .what = connect_errors_,
-                        .hint = connect_hint(ETIMEDOUT)});
+      return fail_with(
+          {.fault = Fault::unreachable, .what = connect_errors_, .hint = connect_hint(ETIMEDOUT)});
     }
     case State::greeting:
     case State::logging_in: {
@@ -644,10 +668,11 @@ void Connection::tick(SteadyTime now) {
       }
       const bool greeting = state_ == State::greeting;
       note(greeting ? "key exchange" : "login", "no progress", false);
-      return fail_with({.fault = Fault::unreachable,
-                        .what = fmt::format("the {} with {} made no progress for {}",
-                                            greeting ? "key exchange" : "login", where(), waited),
-                        .hint = "its sshd hangs or the machine is overloaded; look at it on its console"});
+      return fail_with(
+          {.fault = Fault::unreachable,
+           .what = fmt::format("the {} with {} made no progress for {}",
+                               greeting ? "key exchange" : "login", where(), waited),
+           .hint = "its sshd hangs or the machine is overloaded; look at it on its console"});
     }
   }
 }

@@ -70,11 +70,11 @@ class ChannelUser {
 class Connection : public FdHandler {
  public:
   enum class State {
-    closed,       ///< not opened yet, or lost; see error()
+    closed,  ///< not opened yet, or lost; see error()
     resolving,
     behind_jump,  ///< the jump host is not there yet
     connecting,
-    greeting,     ///< banner and key exchange
+    greeting,  ///< banner and key exchange
     logging_in,
     backing_off,  ///< dropped before the banner; tried again shortly
     ready,
@@ -88,7 +88,7 @@ class Connection : public FdHandler {
   void open(std::function<void()> on_change);
   /// Ends the session politely; whoever uses it is told.
   void close();
-  /// Lets a jump host that could not be reached be tried again; nodes behind it do not try one by one.
+  /// Lets a jump host that failed be tried again: the nodes behind it do not each try by themselves.
   void forgive() { login_failed_ = false; }
   void tick(SteadyTime now);
 
@@ -153,7 +153,7 @@ class Connection : public FdHandler {
   std::vector<AuthTrace> trace_;
 
   Watch watch_;
-  int fd_ = -1;                    ///< ours until the session has it
+  int fd_ = -1;  ///< ours until the session has it
   ssh_session_struct* session_ = nullptr;
   ssh_event_struct* event_ = nullptr;
   bool session_has_fd_ = false;

@@ -74,7 +74,8 @@ template <class Transfer>
 bool transfer_all(int fd, short events, std::size_t size, SteadyTime deadline, Transfer transfer) {
   std::size_t done = 0;
   while (done < size) {
-    const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
     pollfd waiting{.fd = fd, .events = events, .revents = 0};
     if (left.count() <= 0 || poll(&waiting, 1, static_cast<int>(left.count())) <= 0) return false;
     const auto moved = transfer(done);
@@ -233,8 +234,9 @@ const AgentKeys& Credentials::agent(const std::string& socket) {
     if (variable != nullptr) path = variable;
   }
   if (path.starts_with("~/")) path = home_ + path.substr(1);
-  auto keys = path.empty() ? AgentKeys{.socket = {}, .problem = "no agent ($SSH_AUTH_SOCK is not set)"}
-                           : ask_agent(path);
+  auto keys = path.empty()
+                  ? AgentKeys{.socket = {}, .problem = "no agent ($SSH_AUTH_SOCK is not set)"}
+                  : ask_agent(path);
   return agents_.emplace(socket, std::move(keys)).first->second;
 }
 

@@ -1,5 +1,5 @@
-/// What a login can be tried with: key files, the agent's keys, passwords. Each is read or asked for
-/// once, however many nodes use it.
+/// What a login can be tried with: key files, the agent's keys, passwords. Each is read or asked
+/// for once, however many nodes use it.
 #pragma once
 
 #include <functional>
@@ -40,7 +40,8 @@ struct AgentKeys {
   };
   std::string socket;
   std::vector<Key> keys{};
-  std::string problem{};  ///< "no agent runs ($SSH_AUTH_SOCK is not set)", "it did not answer in 2 s"
+  std::string
+      problem{};  ///< "no agent runs ($SSH_AUTH_SOCK is not set)", "it did not answer in 2 s"
 };
 
 class Credentials {

@@ -54,8 +54,9 @@ EventLoop::~EventLoop() {
 
 int EventLoop::wait(Millis timeout) {
   auto& state = *state_;
-  const int count = epoll_wait(state.epoll, state.batch.data(), static_cast<int>(state.batch.size()),
-                               static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
+  const int count =
+      epoll_wait(state.epoll, state.batch.data(), static_cast<int>(state.batch.size()),
+                 static_cast<int>(std::max<std::int64_t>(0, timeout.count())));
   state.batch_size = std::max(count, 0);
   int handled = 0;
   for (int i = 0; i < state.batch_size; ++i) {

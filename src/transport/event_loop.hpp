@@ -1,5 +1,5 @@
-/// One epoll loop for everything that transport waits for. Single-threaded: what watches and what is
-/// called back live on the thread that calls wait(); only wake() may be called from elsewhere.
+/// One epoll loop for everything that transport waits for. Single-threaded: what watches and what
+/// is called back live on the thread that calls wait(); only wake() may be called from elsewhere.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,8 @@ namespace podwright {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// The time that deadlines are measured with. It stands still while an operator is typing a password:
-/// no node is to blame for that.
+/// The time that deadlines are measured with. It stands still while an operator is typing a
+/// password: no node is to blame for that.
 class DeadlineClock {
  public:
   [[nodiscard]] SteadyTime now() const { return std::chrono::steady_clock::now() - paused_; }

@@ -33,9 +33,7 @@ void Exchange::sent(std::size_t bytes) {
   input_sent_ += bytes;
 }
 
-bool Exchange::input_complete() const {
-  return started() && input_sent_ == request_.input.size();
-}
+bool Exchange::input_complete() const { return started() && input_sent_ == request_.input.size(); }
 
 void Exchange::keep(std::string& where, std::string_view bytes) {
   const auto room = request_.max_output - std::min(request_.max_output, where.size());
@@ -58,9 +56,7 @@ void Exchange::on_stderr(std::string_view bytes) {
   if (sudo_->ready()) keep(reply_.err, sudo_->take_rest());
 }
 
-std::optional<Error> Exchange::refusal() const {
-  return sudo_ ? sudo_->failure() : std::nullopt;
-}
+std::optional<Error> Exchange::refusal() const { return sudo_ ? sudo_->failure() : std::nullopt; }
 
 Result<Reply> Exchange::finish(int exit_status, Millis elapsed) {
   if (!started()) return fail(sudo_->ended(exit_status));

@@ -189,9 +189,10 @@ void HostKeyStore::apply(const Pin& pin) {
   }
   std::string joined;
   for (const auto& line : lines_) {
-    const bool emptied = line.empty() && std::ranges::any_of(old, [&](std::size_t index) {
-      return &lines_[static_cast<std::size_t>(entries_[index].line) - 1] == &line;
-    });
+    const bool emptied =
+        line.empty() && std::ranges::any_of(old, [&](std::size_t index) {
+          return &lines_[static_cast<std::size_t>(entries_[index].line) - 1] == &line;
+        });
     if (!emptied) joined += line + '\n';
   }
   parse(joined + text + '\n');

@@ -70,12 +70,12 @@ class Child {
         TransportObserver* observer)
       : loop_(loop),
         request_(request),
-        exchange_(request, std::move(sudo),
-                  observer == nullptr
-                      ? std::function<void(std::string_view)>()
-                      : [observer, &request](std::string_view bytes) {
-                          observer->on_output(request.node, bytes);
-                        }) {}
+        exchange_(
+            request, std::move(sudo),
+            observer == nullptr ? std::function<void(std::string_view)>()
+                                : [observer, &request](std::string_view bytes) {
+                                    observer->on_output(request.node, bytes);
+                                  }) {}
   ~Child() { end_now(); }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -142,9 +142,9 @@ Status Child::start() {
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETPGROUP |
-                                                           POSIX_SPAWN_SETSIGMASK |
-                                                           POSIX_SPAWN_SETSIGDEF));
+  posix_spawnattr_setflags(
+      &attributes,
+      static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   auto line = exchange_.command_line();
   std::string shell = "/bin/sh";
   std::string option = "-c";

@@ -11,7 +11,7 @@ namespace podwright {
 
 /// Who becomes root, and how; the settings of a node, without the ones for getting there.
 struct LocalOptions {
-  std::string become = "none";      ///< none | sudo; only where podwright is not root already
+  std::string become = "none";  ///< none | sudo; only where podwright is not root already
   std::string become_password_env{};
 };
 

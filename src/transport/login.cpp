@@ -27,10 +27,14 @@ struct Login::Attempt {
 
   [[nodiscard]] std::string method() const {
     switch (kind) {
-      case Kind::key: return "key";
-      case Kind::agent: return "agent";
-      case Kind::password: return "password";
-      case Kind::keyboard: return "keyboard-interactive";
+      case Kind::key:
+        return "key";
+      case Kind::agent:
+        return "agent";
+      case Kind::password:
+        return "password";
+      case Kind::keyboard:
+        return "keyboard-interactive";
     }
     return "key";
   }
@@ -48,8 +52,8 @@ void Login::plan_attempts() {
   const AgentKeys none;
   const auto& agent = plan_.agent ? credentials_.agent(plan_.agent_socket) : none;
   const auto in_agent = [&agent](const KeyFile& key) {
-    return !key.base64.empty() && std::ranges::find(agent.keys, key.base64,
-                                                    &AgentKeys::Key::base64) != agent.keys.end();
+    return !key.base64.empty() &&
+           std::ranges::find(agent.keys, key.base64, &AgentKeys::Key::base64) != agent.keys.end();
   };
   bool agent_planned = false;
   const auto plan_agent = [&] {
@@ -91,9 +95,12 @@ bool Login::offered(const Attempt& attempt) const {
   if (methods == 0) return true;
   switch (attempt.kind) {
     case Attempt::Kind::key:
-    case Attempt::Kind::agent: return (methods & SSH_AUTH_METHOD_PUBLICKEY) != 0;
-    case Attempt::Kind::password: return (methods & SSH_AUTH_METHOD_PASSWORD) != 0;
-    case Attempt::Kind::keyboard: return (methods & SSH_AUTH_METHOD_INTERACTIVE) != 0;
+    case Attempt::Kind::agent:
+      return (methods & SSH_AUTH_METHOD_PUBLICKEY) != 0;
+    case Attempt::Kind::password:
+      return (methods & SSH_AUTH_METHOD_PASSWORD) != 0;
+    case Attempt::Kind::keyboard:
+      return (methods & SSH_AUTH_METHOD_INTERACTIVE) != 0;
   }
   return true;
 }
@@ -132,10 +139,14 @@ void Login::broken(std::string why) {
 
 int Login::run(Attempt& attempt) {
   switch (attempt.kind) {
-    case Attempt::Kind::key: return run_key(attempt);
-    case Attempt::Kind::password: return run_password(attempt);
-    case Attempt::Kind::keyboard: return run_keyboard(attempt);
-    case Attempt::Kind::agent: break;
+    case Attempt::Kind::key:
+      return run_key(attempt);
+    case Attempt::Kind::password:
+      return run_password(attempt);
+    case Attempt::Kind::keyboard:
+      return run_keyboard(attempt);
+    case Attempt::Kind::agent:
+      break;
   }
   const auto& agent = credentials_.agent(plan_.agent_socket);
   if (!agent.problem.empty()) {
@@ -222,8 +233,10 @@ int Login::run_keyboard(Attempt& attempt) {
       const auto index = static_cast<unsigned>(i);
       const char* prompt = ssh_userauth_kbdint_getprompt(session_, index, &echo);
       if (echo != 0) {
-        note(attempt, fmt::format("the server asks \"{}\", which is no password",
-                                  trim(clean_output(prompt == nullptr ? "" : prompt))), false);
+        note(attempt,
+             fmt::format("the server asks \"{}\", which is no password",
+                         trim(clean_output(prompt == nullptr ? "" : prompt))),
+             false);
         return SSH_AUTH_DENIED;
       }
       ssh_userauth_kbdint_setanswer(session_, index, password->reveal().c_str());
@@ -249,17 +262,19 @@ std::string Login::offered_methods() const {
 
 Error Login::error(const std::string& where) const {
   if (attempts_.empty()) {
-    return {.fault = Fault::auth,
-            .what = fmt::format("cannot log in to {} as {}: no key, no agent and no password to try",
-                                where, plan_.user),
-            .hint = "set key or password_env in [ssh] of cluster.toml, or start ssh-agent"};
+    return {
+        .fault = Fault::auth,
+        .what = fmt::format("cannot log in to {} as {}: no key, no agent and no password to try",
+                            where, plan_.user),
+        .hint = "set key or password_env in [ssh] of cluster.toml, or start ssh-agent"};
   }
   std::string tried;
   bool password_wrong = false;
   for (const auto& each : trace_) {
     if (!tried.empty()) tried += "; ";
     tried += each.method + " " + each.detail;
-    password_wrong = password_wrong || (each.method == "password" && each.detail.ends_with("refused"));
+    password_wrong =
+        password_wrong || (each.method == "password" && each.detail.ends_with("refused"));
   }
   auto what = fmt::format("{} refused the login as {}: {}", where, plan_.user, tried);
   if (const auto methods = offered_methods(); !methods.empty()) {
@@ -269,8 +284,9 @@ Error Login::error(const std::string& where) const {
   if (lost_.find("Too many authentication failures") != std::string::npos) {
     return {.fault = Fault::auth,
             .what = std::move(what),
-            .hint = "the server counts every key that is offered: name the right one with key in "
-                    "cluster.toml"};
+            .hint =
+                "the server counts every key that is offered: name the right one with key in "
+                "cluster.toml"};
   }
   if (!lost_.empty()) {
     return {.fault = Fault::unreachable,
@@ -279,9 +295,10 @@ Error Login::error(const std::string& where) const {
   }
   auto hint = password_wrong
                   ? fmt::format("check the password, and that {} may log in with one", plan_.user)
-                  : fmt::format("put the public key into ~{}/.ssh/authorized_keys of the node, or "
-                                "name another with key or password_env in cluster.toml",
-                                plan_.user);
+                  : fmt::format(
+                        "put the public key into ~{}/.ssh/authorized_keys of the node, or "
+                        "name another with key or password_env in cluster.toml",
+                        plan_.user);
   return {.fault = Fault::auth, .what = std::move(what), .hint = std::move(hint)};
 }
 

@@ -15,7 +15,8 @@ namespace podwright {
 
 /// One thing that was tried on the way to a node, for people who want to know why it failed.
 struct AuthTrace {
-  std::string method;  ///< "resolve", "tcp", "banner", "key exchange", "host key", "key", "agent", …
+  std::string
+      method;  ///< "resolve", "tcp", "banner", "key exchange", "host key", "key", "agent", …
   std::string detail;
   bool ok = false;
 };

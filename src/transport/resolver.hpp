@@ -1,4 +1,5 @@
-/// Host names to addresses without holding the loop: an unreachable name server costs 20 s a look-up.
+/// Host names to addresses without holding the loop: an unreachable name server costs 20 s a
+/// look-up.
 #pragma once
 
 #include <sys/socket.h>
@@ -21,7 +22,7 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-/// The address of a literal ("10.0.0.1", "fe80::1%eth0"); nothing for a name. Never looks anything up.
+/// The address of a literal ("10.0.0.1", "fe80::1%eth0"); nothing for a name. Asks nobody.
 std::optional<SocketAddress> literal_address(const std::string& host, int port);
 
 /// Looks names up on threads of its own, each name once. Answers wake the loop.

@@ -40,7 +40,8 @@ class Probe : public FdHandler {
     begun_ = Clock::now();
     fd_ = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return failed(errno);
-    if (connect(fd_, address.get(), address.size) != 0 && errno != EINPROGRESS) return failed(errno);
+    if (connect(fd_, address.get(), address.size) != 0 && errno != EINPROGRESS)
+      return failed(errno);
     watch_.set(fd_, EPOLLOUT);
   }
 
@@ -66,8 +67,7 @@ class Probe : public FdHandler {
   void tick(Clock::time_point now, const ScanOptions& options) {
     if (done || fd_ < 0) return;
     if (!connected_ && now - begun_ > options.timeout) {
-      return finish(ScanState::no_answer,
-                    "no answer within " + human_duration(options.timeout));
+      return finish(ScanState::no_answer, "no answer within " + human_duration(options.timeout));
     }
     if (connected_ && now - begun_ > options.banner_timeout) {
       finish(ScanState::open, "no SSH banner within " + human_duration(options.banner_timeout));
@@ -96,9 +96,12 @@ class Probe : public FdHandler {
 
   void failed(int error) {
     switch (error) {
-      case ECONNREFUSED: return finish(ScanState::refused, "nothing listens on the port");
-      case ETIMEDOUT: return finish(ScanState::no_answer, "no answer");
-      default: return finish(ScanState::unreachable, std::strerror(error));
+      case ECONNREFUSED:
+        return finish(ScanState::refused, "nothing listens on the port");
+      case ETIMEDOUT:
+        return finish(ScanState::no_answer, "no answer");
+      default:
+        return finish(ScanState::unreachable, std::strerror(error));
     }
   }
 
@@ -139,17 +142,22 @@ std::size_t affordable_width(std::size_t wanted) {
 
 std::string_view to_string(ScanState state) {
   switch (state) {
-    case ScanState::ssh: return "ssh";
-    case ScanState::open: return "open";
-    case ScanState::refused: return "refused";
-    case ScanState::no_answer: return "no answer";
-    case ScanState::unreachable: return "unreachable";
+    case ScanState::ssh:
+      return "ssh";
+    case ScanState::open:
+      return "open";
+    case ScanState::refused:
+      return "refused";
+    case ScanState::no_answer:
+      return "no answer";
+    case ScanState::unreachable:
+      return "unreachable";
   }
   return "unreachable";
 }
 
-Result<std::vector<ScanResult>> scan(const std::vector<ScanTarget>& targets, const ScanOptions& options,
-                                     std::stop_token stop,
+Result<std::vector<ScanResult>> scan(const std::vector<ScanTarget>& targets,
+                                     const ScanOptions& options, std::stop_token stop,
                                      const std::function<void(const ScanResult&)>& on_result) {
   EventLoop loop;
   Resolver resolver(loop);
@@ -175,7 +183,8 @@ Result<std::vector<ScanResult>> scan(const std::vector<ScanTarget>& targets, con
     }
     for (auto probe = active.begin(); probe != active.end();) {
       if (!probe->done && !probe->started()) {
-        const auto found = resolver.resolve(probe->result.target.address, probe->result.target.port);
+        const auto found =
+            resolver.resolve(probe->result.target.address, probe->result.target.port);
         if (found && !*found) {
           probe->finish(ScanState::unreachable, found->error().what);
         } else if (found) {

@@ -71,14 +71,29 @@ std::string expand(std::string_view text, const std::string& home, const std::st
       continue;
     }
     switch (text[++i]) {
-      case 'd': expanded += home; break;
-      case 'h': expanded += settings.host_name.value_or(written); break;
-      case 'n': expanded += written; break;
-      case 'p': expanded += std::to_string(settings.port.value_or(22)); break;
-      case 'r': expanded += settings.user.value_or("root"); break;
-      case 'u': expanded += local_user(); break;
-      case '%': expanded += '%'; break;
-      default: expanded += fmt::format("%{}", text[i]);
+      case 'd':
+        expanded += home;
+        break;
+      case 'h':
+        expanded += settings.host_name.value_or(written);
+        break;
+      case 'n':
+        expanded += written;
+        break;
+      case 'p':
+        expanded += std::to_string(settings.port.value_or(22));
+        break;
+      case 'r':
+        expanded += settings.user.value_or("root");
+        break;
+      case 'u':
+        expanded += local_user();
+        break;
+      case '%':
+        expanded += '%';
+        break;
+      default:
+        expanded += fmt::format("%{}", text[i]);
     }
   }
   return expanded;
@@ -128,7 +143,8 @@ std::size_t SshConfig::add_condition(std::size_t enclosing, Condition condition)
 
 Status SshConfig::read(const fs::path& file, std::size_t condition, int depth) {
   if (depth > most_includes_deep) {
-    return fail(Fault::usage, fmt::format("{}: files include each other without end", file.string()));
+    return fail(Fault::usage,
+                fmt::format("{}: files include each other without end", file.string()));
   }
   const auto text = read_file(file);
   if (!text) return fail(text.error());
@@ -159,7 +175,8 @@ Status SshConfig::read(const fs::path& file, std::size_t condition, int depth) {
         std::ranges::replace(match.patterns, ',', ' ');
       } else {
         match.never = true;
-        notes_.push_back(where + ": \"Match " + std::string(rest) + "\" is not understood and skipped");
+        notes_.push_back(where + ": \"Match " + std::string(rest) +
+                         "\" is not understood and skipped");
       }
       condition = add_condition(enclosing, std::move(match));
     } else if (key == "include") {

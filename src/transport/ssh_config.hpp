@@ -1,9 +1,11 @@
-/// What ~/.ssh/config says about a host: the keys that matter to reach it. Parsed once for all nodes.
+/// What ~/.ssh/config says about a host: the keys that matter to reach it. Parsed once for all
+/// nodes.
 ///
 /// Understood: Host (patterns, exceptions), Match all|host|originalhost, Include, HostName, User,
 /// Port, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump, ProxyCommand of the form
-/// "ssh -W %h:%p JUMP", ConnectTimeout. Other Match criteria (exec, user, …) never match, and say so
-/// in notes(); host keys are never taken from UserKnownHostsFile: cluster.toml names its own store.
+/// "ssh -W %h:%p JUMP", ConnectTimeout. Other Match criteria (exec, user, …) never match, and say
+/// so in notes(); host keys are never taken from UserKnownHostsFile: cluster.toml names its own
+/// store.
 #pragma once
 
 #include <filesystem>
@@ -64,7 +66,8 @@ class SshConfig {
   std::vector<std::string> notes_;
 };
 
-/// "user@host:port", "[::1]:22", "ssh://user@host:port": the parts; user empty and port 0 when absent.
+/// "user@host:port", "[::1]:22", "ssh://user@host:port": the parts; user empty and port 0 when
+/// absent.
 struct JumpHost {
   std::string user;
   std::string host;

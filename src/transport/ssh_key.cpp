@@ -8,7 +8,8 @@
 
 namespace podwright {
 
-Result<std::string> generate_ssh_key(const std::filesystem::path& file, const std::string& comment) {
+Result<std::string> generate_ssh_key(const std::filesystem::path& file,
+                                     const std::string& comment) {
   const auto problem = [&](std::string_view doing) {
     return fail(Fault::internal, fmt::format("cannot {} an SSH key at {}", doing, file.string()),
                 "check the disk and the permissions of state_dir");

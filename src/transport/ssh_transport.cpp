@@ -26,7 +26,8 @@ constexpr Millis counts_as_waiting{1000};
 /// Descriptors that are not sessions: files, pipes, the loop.
 constexpr std::size_t spare_descriptors = 100;
 
-const std::vector<std::string> usual_keys = {"~/.ssh/id_ed25519", "~/.ssh/id_rsa", "~/.ssh/id_ecdsa"};
+const std::vector<std::string> usual_keys = {"~/.ssh/id_ed25519", "~/.ssh/id_rsa",
+                                             "~/.ssh/id_ecdsa"};
 
 /// Lets this process open as many files as it may, and says how many that are.
 std::size_t raise_descriptor_limit() {
@@ -84,10 +85,11 @@ struct SshTransport::Impl {
                 .policy = options.host_keys,
                 .replace_keys = options.accept_new_keys} {
     for (const auto& node : nodes) links.emplace(node.name, Link{.node = node});
-    // Each session may need a socket pair to its jump host, or a socket to the agent, besides its own.
+    // Besides its own, a session may need a socket pair to its jump host, or one to the agent.
     const auto descriptors = raise_descriptor_limit();
-    const auto affordable = descriptors > 2 * spare_descriptors ? (descriptors - spare_descriptors) / 3
-                                                                : spare_descriptors / 3;
+    const auto affordable = descriptors > 2 * spare_descriptors
+                                ? (descriptors - spare_descriptors) / 3
+                                : spare_descriptors / 3;
     options.max_open = std::clamp<std::size_t>(options.max_open, 1, affordable);
     options.width = std::clamp<std::size_t>(options.width, 1, options.max_open);
   }
@@ -154,7 +156,8 @@ HostKeyStore* SshTransport::Impl::store_of(const std::string& path, std::optiona
   return &stores.emplace(path, std::move(*store)).first->second;
 }
 
-/// `jump_hosts` receives the hops, unless it is null: then what ssh_config says of them is not asked.
+/// `jump_hosts` receives the hops, unless it is null: then what ssh_config says of them is not
+/// asked.
 Destination SshTransport::Impl::destination(const SshSettings& settings, const std::string& address,
                                             std::vector<std::string>* jump_hosts) {
   Destination to;
@@ -186,12 +189,14 @@ Destination SshTransport::Impl::destination(const SshSettings& settings, const s
   if (jump) return to;
   *jump_hosts = settings.jump_set || !settings.jump.empty() ? settings.jump : says.proxy_jump;
   if (jump_hosts->empty() && !settings.jump_set && !says.proxy_command.empty()) {
-    to.impossible = Error{.fault = Fault::usage,
-                          .what = fmt::format("ssh_config reaches {} through ProxyCommand {}, which "
-                                              "podwright does not run",
-                                              address, says.proxy_command),
-                          .hint = "write jump = [\"user@host:port\"] in cluster.toml, or ProxyJump in "
-                                  "ssh_config"};
+    to.impossible =
+        Error{.fault = Fault::usage,
+              .what = fmt::format("ssh_config reaches {} through ProxyCommand {}, which "
+                                  "podwright does not run",
+                                  address, says.proxy_command),
+              .hint =
+                  "write jump = [\"user@host:port\"] in cluster.toml, or ProxyJump in "
+                  "ssh_config"};
   }
   return to;
 }
@@ -401,7 +406,8 @@ SshTransport::SshTransport(const std::vector<Node>& nodes, SshOptions options) {
 SshTransport::~SshTransport() = default;
 
 std::map<NodeId, Result<Reply>> SshTransport::run(const std::vector<Request>& requests,
-                                                  TransportObserver* observer, std::stop_token stop) {
+                                                  TransportObserver* observer,
+                                                  std::stop_token stop) {
   const IgnoreSigpipe guard;
   auto& impl = *impl_;
   Impl::Run run;
@@ -466,7 +472,8 @@ Result<Diagnosis> SshTransport::diagnose(const NodeId& node, std::stop_token sto
   for (auto each = chain.rbegin(); each != chain.rend(); ++each) {
     const bool jump = *each != &connection;
     for (auto step : (*each)->trace()) {
-      if (jump) step.method = fmt::format("{} ({})", step.method, (*each)->destination().endpoint());
+      if (jump)
+        step.method = fmt::format("{} ({})", step.method, (*each)->destination().endpoint());
       diagnosis.steps.push_back(std::move(step));
     }
   }

@@ -37,9 +37,10 @@ SudoDialogue::SudoDialogue(SudoSettings settings)
 
 std::string SudoDialogue::wrap(std::string_view command) const {
   const auto inner = fmt::format("printf %s '{}' >&2; {}", run_marker_, command);
-  const auto options = settings_.password
-                           ? fmt::format("-S -k -p '{}'", ask_marker_)  // -k: always the same dialogue
-                           : std::string("-n");
+  const auto options =
+      settings_.password
+          ? fmt::format("-S -k -p '{}'", ask_marker_)  // -k: always the same dialogue
+          : std::string("-n");
   return fmt::format("sudo {} -H -- sh -c {}", options, sh::quote(inner));
 }
 
@@ -67,9 +68,7 @@ void SudoDialogue::on_stderr(std::string_view bytes) {
   }
 }
 
-std::string SudoDialogue::take_rest() {
-  return ready_ ? std::exchange(seen_, {}) : std::string();
-}
+std::string SudoDialogue::take_rest() { return ready_ ? std::exchange(seen_, {}) : std::string(); }
 
 Secret SudoDialogue::take_password() {
   wants_password_ = false;
@@ -124,12 +123,13 @@ Error SudoDialogue::ended(int exit_status) const {
 
 Error SudoDialogue::no_answer(std::string_view waited) const {
   const auto seen = in_short(seen_);
-  return {.fault = Fault::timeout,
-          .what = fmt::format("sudo neither asked for the password nor started the command within {}{}",
-                              waited, seen.empty() ? "" : "; it said: " + seen),
-          .hint = fmt::format("try it by hand: ssh {}@NODE sudo true; a slow name service, or a "
-                              "prompt that sudo's -p cannot replace (passprompt_override), does this",
-                              settings_.user)};
+  return {
+      .fault = Fault::timeout,
+      .what = fmt::format("sudo neither asked for the password nor started the command within {}{}",
+                          waited, seen.empty() ? "" : "; it said: " + seen),
+      .hint = fmt::format("try it by hand: ssh {}@NODE sudo true; a slow name service, or a "
+                          "prompt that sudo's -p cannot replace (passprompt_override), does this",
+                          settings_.user)};
 }
 
 }  // namespace podwright

@@ -1,9 +1,9 @@
 /// Becoming root through sudo. Pure: bytes in, decisions out.
 ///
-/// sudo reads the password from the same stdin that the command reads its input from. So the password
-/// is sent only after sudo has shown a prompt that no one else can know, and the input only after
-/// sudo has started the command, which says so itself: a password never reaches a shell, a script
-/// never reaches sudo.
+/// sudo reads the password from the same stdin that the command reads its input from. So the
+/// password is sent only after sudo has shown a prompt that no one else can know, and the input
+/// only after sudo has started the command, which says so itself: a password never reaches a shell,
+/// a script never reaches sudo.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@
 namespace podwright {
 
 struct SudoSettings {
-  std::string user;            ///< who logs in
+  std::string user;  ///< who logs in
   std::optional<Secret> password{};
   std::string password_env{};  ///< where the password came from, for messages
 };

@@ -17,9 +17,10 @@ namespace podwright {
 namespace {
 
 tl::unexpected<Error> bad(std::string_view text, std::string why) {
-  return fail(Fault::usage, fmt::format("\"{}\": {}", text, why),
-              "write a network (10.0.0.0/24), a range (10.0.0.1-20, 10.0.0.[1-20]), an address or a "
-              "host name");
+  return fail(
+      Fault::usage, fmt::format("\"{}\": {}", text, why),
+      "write a network (10.0.0.0/24), a range (10.0.0.1-20, 10.0.0.[1-20]), an address or a "
+      "host name");
 }
 
 tl::unexpected<Error> too_many(std::string_view text, const std::string& count, std::size_t limit) {
@@ -58,8 +59,8 @@ Result<std::vector<std::string>> span_of(std::string_view text, std::uint32_t fi
   return addresses;
 }
 
-Result<std::vector<std::string>> ipv6_network(std::string_view text, Bytes network, std::int64_t prefix,
-                                              std::size_t limit) {
+Result<std::vector<std::string>> ipv6_network(std::string_view text, Bytes network,
+                                              std::int64_t prefix, std::size_t limit) {
   if (prefix > 128) return bad(text, "an IPv6 prefix has 0 to 128 bits");
   const auto host_bits = static_cast<unsigned>(128 - prefix);
   if (host_bits > 20 || (std::size_t{1} << host_bits) > limit) {
@@ -82,7 +83,8 @@ Result<std::vector<std::string>> ipv6_network(std::string_view text, Bytes netwo
   return addresses;
 }
 
-Result<std::vector<std::string>> network(std::string_view text, std::size_t slash, std::size_t limit) {
+Result<std::vector<std::string>> network(std::string_view text, std::size_t slash,
+                                         std::size_t limit) {
   const auto prefix = to_int(text.substr(slash + 1));
   if (!prefix || *prefix < 0) return bad(text, "what follows the / is no number of bits");
   if (const auto six = ipv6(text.substr(0, slash))) return ipv6_network(text, *six, *prefix, limit);
@@ -139,7 +141,8 @@ Result<std::vector<std::string>> expand_targets(std::string_view text, std::size
       const auto rest = text.substr(dash + 1);
       auto last = ipv4(rest);
       if (const auto octet = to_int(rest); !last && octet) {
-        if (*octet < 0 || *octet > 255) return bad(text, fmt::format("{} is no part of an address", *octet));
+        if (*octet < 0 || *octet > 255)
+          return bad(text, fmt::format("{} is no part of an address", *octet));
         last = (*first & ~255U) | static_cast<std::uint32_t>(*octet);
       }
       if (!last) return bad(text, fmt::format("\"{}\" does not end a range of addresses", rest));

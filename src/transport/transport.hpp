@@ -21,12 +21,12 @@ struct Request {
   std::string input{};
   Millis deadline{60000};  ///< for the command itself; connecting and login have their own
   std::size_t max_output = 8U << 20U;  ///< bytes kept of stdout, and of stderr; the rest is counted
-  bool become = true;      ///< as root through sudo, where the node's settings say so
+  bool become = true;                  ///< as root through sudo, where the node's settings say so
 };
 
 struct Reply {
-  int exit_status = 0;     ///< 128 + n when a signal ended it
-  std::string out;         ///< raw bytes, bounded
+  int exit_status = 0;  ///< 128 + n when a signal ended it
+  std::string out;      ///< raw bytes, bounded
   std::string err;
   std::uint64_t dropped_bytes = 0;  ///< beyond max_output
   Millis elapsed{0};
@@ -49,7 +49,8 @@ class Transport {
   /// Runs all requests (at most one a node) side by side and returns when each has its reply or its
   /// error. Connections are kept for the next call. A stop ends what runs with Fault::cancelled.
   virtual std::map<NodeId, Result<Reply>> run(const std::vector<Request>& requests,
-                                              TransportObserver* observer, std::stop_token stop) = 0;
+                                              TransportObserver* observer,
+                                              std::stop_token stop) = 0;
 };
 
 }  // namespace podwright

@@ -141,7 +141,8 @@ void Tunnel::pump_out() {
     const auto window = ssh_channel_window_size(channel_);
     if (window == 0) break;
     const auto size = std::min<std::size_t>(window, to_channel_.size());
-    const int written = ssh_channel_write(channel_, to_channel_.data(), static_cast<std::uint32_t>(size));
+    const int written =
+        ssh_channel_write(channel_, to_channel_.data(), static_cast<std::uint32_t>(size));
     if (written <= 0) break;
     to_channel_.erase(0, static_cast<std::size_t>(written));
   }

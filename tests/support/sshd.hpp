@@ -89,9 +89,10 @@ inline bool accepts(int port) {
 
 /// A user's key pair: `path` and `path`.pub. Made by ssh-keygen.
 inline std::string make_key(const TempDir& folder, const std::string& name,
-                            const std::string& passphrase = "", const std::string& type = "ed25519") {
+                            const std::string& passphrase = "",
+                            const std::string& type = "ed25519") {
   const auto path = folder.file(name);
-  must("ssh-keygen -q -t " + type + " -N '" + passphrase + "' -C " + name + " -f " + path);
+  must("ssh-keygen -q -a 1 -t " + type + " -N '" + passphrase + "' -C " + name + " -f " + path);
   return path;
 }
 
@@ -120,7 +121,10 @@ class Sshd {
     write_config();
     start();
   }
-  ~Sshd() { stop(); }
+  ~Sshd() {
+    kill_sessions();
+    stop();
+  }
   Sshd(const Sshd&) = delete;
   Sshd& operator=(const Sshd&) = delete;
 
@@ -158,7 +162,8 @@ class Sshd {
   }
   [[nodiscard]] std::vector<pid_t> children() const {
     std::vector<pid_t> found;
-    const auto path = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
+    const auto path =
+        "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
     std::ifstream file(path);
     for (pid_t pid = 0; file >> pid;) found.push_back(pid);
     return found;
@@ -187,7 +192,8 @@ class Sshd {
     auto text = options_.extra + "\n";
     for (const auto& line : defaults) {
       const auto keyword = line.substr(0, line.find(' ') + 1);
-      if (keyword == "HostKey " || options_.extra.find(keyword) == std::string::npos) text += line + "\n";
+      if (keyword == "HostKey " || options_.extra.find(keyword) == std::string::npos)
+        text += line + "\n";
     }
     dir_.write("sshd_config", text);
   }

@@ -60,7 +60,8 @@ TEST_CASE("known_hosts: names, ports, several names, patterns, markers, comments
 
 TEST_CASE("hashed names of OpenSSH are understood") {
   const TempDir dir;
-  const auto file = dir.write("known_hosts", "cu01 ssh-ed25519 AAAA\n[10.0.0.1]:2222 ssh-ed25519 BBBB\n");
+  const auto file =
+      dir.write("known_hosts", "cu01 ssh-ed25519 AAAA\n[10.0.0.1]:2222 ssh-ed25519 BBBB\n");
   make_key(dir, "id");
   const auto text = slurp(dir.file("id.pub"));
   dir.write("known_hosts", "cu01 " + text + "[10.0.0.1]:2222 " + text);

@@ -1,11 +1,11 @@
-#include "transport/local_transport.hpp"
-
 #include <doctest/doctest.h>
-
 #include <unistd.h>
 
 #include <chrono>
 #include <thread>
+
+#include "support/sshd.hpp"
+#include "transport/local_transport.hpp"
 
 using namespace podwright;
 using namespace std::chrono_literals;
@@ -41,7 +41,8 @@ TEST_CASE("a script runs here, with its input, output, status and signal") {
 }
 
 TEST_CASE("output here is bounded, too") {
-  const auto reply = once({.node = {}, .command = "head -c 20000000 /dev/zero", .max_output = 1000});
+  const auto reply =
+      once({.node = {}, .command = "head -c 20000000 /dev/zero", .max_output = 1000});
   REQUIRE(reply);
   CHECK(reply->out == std::string(1000, '\0'));
   CHECK(reply->dropped_bytes == 19999000);
@@ -50,13 +51,12 @@ TEST_CASE("output here is bounded, too") {
 TEST_CASE("deadlines and stops end the command with all it started") {
   const auto mark = "/tmp/podwright-local-" + std::to_string(getpid());
   const auto begun = Clock::now();
-  const auto reply = once({.node = {},
-                           .command = "(sleep 1; touch " + mark + ") & sleep 20",
-                           .deadline = 200ms});
+  const auto reply =
+      once({.node = {}, .command = "(sleep 1; touch " + mark + ") & sleep 20", .deadline = 200ms});
   REQUIRE(!reply);
   CHECK(reply.error().fault == Fault::timeout);
   CHECK(reply.error().node == "here");
-  CHECK(Clock::now() - begun < 1s);
+  CHECK(Clock::now() - begun < 10s);
 
   std::stop_source source;
   const std::jthread stopper([&source] {
@@ -64,7 +64,8 @@ TEST_CASE("deadlines and stops end the command with all it started") {
     source.request_stop();
   });
   LocalTransport transport;
-  const auto stopped = transport.run({{.node = "a", .command = "sleep 20"}}, nullptr, source.get_token());
+  const auto stopped =
+      transport.run({{.node = "a", .command = "sleep 20"}}, nullptr, source.get_token());
   REQUIRE(!stopped.at("a"));
   CHECK(stopped.at("a").error().fault == Fault::cancelled);
   std::this_thread::sleep_for(1s);
@@ -73,20 +74,25 @@ TEST_CASE("deadlines and stops end the command with all it started") {
 
 TEST_CASE("a daemon that keeps stdout open does not keep the command open here") {
   const auto begun = Clock::now();
-  const auto reply = once({.node = {}, .command = "sleep 6 & echo started"});
+  const auto reply = once({.node = {}, .command = "sleep 30 & echo started"});
   REQUIRE(reply);
   CHECK(reply->out == "started\n");
-  CHECK(Clock::now() - begun < 4s);
+  CHECK(Clock::now() - begun < 20s);
 }
 
 TEST_CASE("requests here run side by side") {
+  const test::TempDir dir;
   LocalTransport transport;
   std::vector<Request> requests;
   for (const auto* name : {"a", "b", "c", "d"}) {
-    requests.push_back({.node = name, .command = "sleep 0.3; echo ok"});
+    // Each waits for the other three.
+    requests.push_back(
+        {.node = name,
+         .command = "cd " + dir.path() + "; touch " + name +
+                    "; while [ $(ls | wc -l) -lt 4 ]; do sleep 0.05; done; echo ok"});
   }
-  const auto begun = Clock::now();
-  const auto results = transport.run(requests, nullptr, {});
-  CHECK(Clock::now() - begun < 1s);
-  for (const auto& [node, result] : results) CHECK(result->out == "ok\n");
+  for (const auto& [node, result] : transport.run(requests, nullptr, {})) {
+    REQUIRE_MESSAGE(result, result.error().message());
+    CHECK(result->out == "ok\n");
+  }
 }

@@ -25,10 +25,12 @@ class Mute {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 512) != 0) abort();
+    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 512) != 0)
+      abort();
     getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
     port = ntohs(address.sin_port);
-    thread_ = std::thread([this, greeting = std::move(greeting), closes] { serve(greeting, closes); });
+    thread_ =
+        std::thread([this, greeting = std::move(greeting), closes] { serve(greeting, closes); });
   }
   ~Mute() {
     stop_ = true;

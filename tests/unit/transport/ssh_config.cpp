@@ -25,29 +25,29 @@ TEST_CASE("host patterns") {
 TEST_CASE("the first value wins, blocks apply by pattern, files include others") {
   const TempDir dir;
   dir.write("more", "Host gpu*\n  Port 2200\nHost gpu1\n  User second\n");
-  const auto file = dir.write(
-      "config",
-      "# a comment\n"
-      "User early   # and this\n"
-      "Host gpu1\n"
-      "  Include more\n"
-      "  User=late\n"
-      "  IdentityFile \"~/keys/with blank\"\n"
-      "  IdentityFile %d/%r-%h\n"
-      "Host *\n"
-      "  HostName %h.cluster\n"
-      "  IdentitiesOnly yes\n"
-      "  IdentityAgent ~/agent.sock\n"
-      "  ConnectTimeout 7\n"
-      "  ProxyJump a@j1:2201,j2\n"
-      "Match exec \"true\"\n"
-      "  Port 1\n"
-      "Match host *.cluster\n"
-      "  Port 2300\n");
+  const auto file = dir.write("config",
+                              "# a comment\n"
+                              "User early   # and this\n"
+                              "Host gpu1\n"
+                              "  Include more\n"
+                              "  User=late\n"
+                              "  IdentityFile \"~/keys/with blank\"\n"
+                              "  IdentityFile %d/%r-%h\n"
+                              "Host *\n"
+                              "  HostName %h.cluster\n"
+                              "  IdentitiesOnly yes\n"
+                              "  IdentityAgent ~/agent.sock\n"
+                              "  ConnectTimeout 7\n"
+                              "  ProxyJump a@j1:2201,j2\n"
+                              "Match exec \"true\"\n"
+                              "  Port 1\n"
+                              "Match host *.cluster\n"
+                              "  Port 2300\n");
   const auto config = SshConfig::load({file, dir.file("absent")}, "/home/me");
   REQUIRE(config);
   REQUIRE(config->notes().size() == 1);
-  CHECK(config->notes().front() == file + ":14: \"Match exec \"true\"\" is not understood and skipped");
+  CHECK(config->notes().front() ==
+        file + ":14: \"Match exec \"true\"\" is not understood and skipped");
 
   const auto gpu1 = config->lookup("gpu1");
   CHECK(gpu1.user == "early");

@@ -120,7 +120,8 @@ TEST_CASE("faults of a jump host, and of nodes behind it") {
     auto down = lab.node("down", free_port());
     good.ssh.jump = down.ssh.jump = {hop(*jump)};
     SshTransport transport({good, down}, lab.options());
-    const auto results = transport.run({command("good", "echo ok"), command("down", "true")}, nullptr, {});
+    const auto results =
+        transport.run({command("good", "echo ok"), command("down", "true")}, nullptr, {});
     REQUIRE_MESSAGE(results.at("good"), results.at("good").error().message());
     REQUIRE(!results.at("down"));
     CHECK(results.at("down").error().fault == Fault::unreachable);
@@ -135,7 +136,8 @@ TEST_CASE("faults of a jump host, and of nodes behind it") {
     SshTransport transport({node}, lab.options());
     const auto results = transport.run({command("a", "true")}, nullptr, {});
     REQUIRE(!results.at("a"));
-    CHECK_MESSAGE(contains(results.at("a").error().hint, "AllowTcpForwarding"), results.at("a").error().message());
+    CHECK_MESSAGE(contains(results.at("a").error().hint, "AllowTcpForwarding"),
+                  results.at("a").error().message());
   }
   SUBCASE("the jump host dies while commands run behind it, and comes back") {
     const auto jump = lab.server();
@@ -145,11 +147,13 @@ TEST_CASE("faults of a jump host, and of nodes behind it") {
     SshTransport transport({node, lab.node("direct", inner->port)}, lab.options());
     const auto mark = lab.dir.file("ran");
     const std::jthread killer([&] {
-      for (int i = 0; i < 200 && !std::filesystem::exists(mark); ++i) std::this_thread::sleep_for(25ms);
+      for (int i = 0; i < 200 && !std::filesystem::exists(mark); ++i)
+        std::this_thread::sleep_for(25ms);
       jump->kill_sessions();
     });
-    auto results = transport.run({command("a", "touch " + mark + "; sleep 20"),
-                                  command("direct", "sleep 0.3; echo ok")}, nullptr, {});
+    auto results = transport.run(
+        {command("a", "touch " + mark + "; sleep 20"), command("direct", "sleep 0.3; echo ok")},
+        nullptr, {});
     REQUIRE(!results.at("a"));
     CHECK(results.at("a").error().fault == Fault::unreachable);
     CHECK(contains(results.at("a").error().what, "lost while the command was running"));
@@ -215,6 +219,7 @@ TEST_CASE("ssh_config says how a host is reached, and cluster.toml has the last 
     SshTransport transport({node}, lab.options());
     const auto results = transport.run({command("a", "echo in")}, nullptr, {});
     REQUIRE(!results.at("a"));
-    CHECK(contains(results.at("a").error().what, "ProxyCommand nc %h %p, which podwright does not run"));
+    CHECK(contains(results.at("a").error().what,
+                   "ProxyCommand nc %h %p, which podwright does not run"));
   }
 }

@@ -36,7 +36,8 @@ class TestUser {
   /// The user, with no right to sudo.
   static void fresh() {
     static const TestUser user;
-    std::system("rm -f /etc/sudoers.d/podwright-pwtest /run/sudo/ts/pwtest /tmp/podwright-pwtest/*");
+    std::system(
+        "rm -f /etc/sudoers.d/podwright-pwtest /run/sudo/ts/pwtest /tmp/podwright-pwtest/*");
   }
   TestUser() {
     REQUIRE_MESSAGE(geteuid() == 0, "these tests make a user: run them as root");
@@ -55,8 +56,9 @@ class TestUser {
 
  private:
   static void remove() {
-    std::system("userdel --force --remove pwtest >/dev/null 2>&1; rm -f /etc/sudoers.d/podwright-pwtest"
-                " /run/sudo/ts/pwtest");
+    std::system(
+        "userdel --force --remove pwtest >/dev/null 2>&1; rm -f /etc/sudoers.d/podwright-pwtest"
+        " /run/sudo/ts/pwtest");
   }
 };
 
@@ -118,7 +120,8 @@ TEST_CASE("what sudo says becomes an error with its own remedy") {
     const char* hint;
   };
   const std::vector<Case> cases = {
-      {"sudo: a password is required\n", 1, "sudo wants the password of ada", "become_password_env"},
+      {"sudo: a password is required\n", 1, "sudo wants the password of ada",
+       "become_password_env"},
       {"sudo: a terminal is required to read the password; either use the -S option\n", 1,
        "sudo wants the password of ada", "become_password_env"},
       {"ada is not in the sudoers file.  This incident will be reported.\n", 1,
@@ -308,18 +311,19 @@ TEST_CASE("passwords, and keyboard-interactive, over SSH") {
     const auto result = log_in("PasswordAuthentication yes", [](Node& node, SshOptions& options) {
       node.ssh.password_env.clear();
       node.ssh.ask_password = true;
-      options.login_timeout = 700ms;
+      options.login_timeout = 1500ms;
       options.ask = [](const std::string& prompt) -> Result<Secret> {
         CHECK(prompt == "SSH password for pwtest: ");
-        std::this_thread::sleep_for(1s);
+        std::this_thread::sleep_for(1700ms);
         return Secret("open sesame");
       };
     });
     REQUIRE_MESSAGE(result, result.error().message());
   }
   SUBCASE("key and password together") {
-    const auto result = log_in("PasswordAuthentication yes\nAuthenticationMethods publickey,password",
-                               [&lab](Node& node, SshOptions&) { node.ssh.key = lab.key; });
+    const auto result =
+        log_in("PasswordAuthentication yes\nAuthenticationMethods publickey,password",
+               [&lab](Node& node, SshOptions&) { node.ssh.key = lab.key; });
     REQUIRE_MESSAGE(result, result.error().message());
   }
   unsetenv("PW_LOGIN");
