@@ -123,7 +123,7 @@ struct Facts {
   std::map<std::string, std::string> services;
   std::map<std::string, std::string> sysctl;
   /// The node's clock when it was read, seconds since 1970 UTC. The engine compares it with its own
-  /// clock half-way between sending the script and hearing this answer.
+  /// clock when the answer arrives.
   double clock_epoch = 0;
   double time_offset_seconds = 0;  ///< node's clock minus the operator's, within a round trip
   bool time_synchronized = false;

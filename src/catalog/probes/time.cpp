@@ -6,14 +6,11 @@ namespace podwright {
 
 namespace {
 
-// The clock is read first. The engine knows when it sent the script and when the answer came; the
-// middle of the two is its best guess of when this ran, so the offset is good to half that time.
+// The clock is read last: the engine looks at its own when the end of this output arrives, so that the
+// difference is wrong by the way of one packet, and not by what chronyc takes.
 // -n keeps chronyc from asking a name server, which may not answer. timedatectl wakes a daemon and is
 // asked last, and not in a container, whose clock is its host's.
 constexpr std::string_view script = R"sh(
-now=$(date +%s.%N)
-case $now in *[!0-9.]*) now=${now%%.*} ;; esac
-printf 'epoch=%s\n' "$now"
 limit=; ! command -v timeout >/dev/null 2>&1 || limit='timeout 3'
 if command -v chronyc >/dev/null 2>&1 && csv=$($limit chronyc -n -c tracking 2>/dev/null) && [ -n "$csv" ]; then
   printf 'chrony=%s\n' "$csv"
@@ -28,7 +25,9 @@ elif [ -d /run/systemd/system ] && [ ! -e /run/systemd/container ] && command -v
     *) echo kernel=no ;;
   esac
 fi
-echo end
+now=$(date +%s.%N)
+case $now in *[!0-9.]*) now=${now%%.*} ;; esac
+printf 'epoch=%s\nend\n' "$now"
 )sh";
 
 /// chronyc -c tracking: reference id, address, stratum, time, offset, … and the leap status last.
