@@ -5,7 +5,8 @@
 # shellcheck source=tests/integration/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-lab_up 4
+# A fabric that two busy cores can fill: more would measure them and not the links.
+lab_up 4 --rate 300mbit
 
 # ---------------------------------------------------------------- up
 
@@ -44,7 +45,7 @@ check_json "facts: the addresses of both interfaces" \
 pw_json validate
 check_status "validate passes on a healthy fabric" 0
 check_json "validate: pairs with figures and floors" \
-  '.verdict.pass and .rounds == 3 and (.pairs | length) == 3 and all(.pairs[]; .gbps > 0.5 and .expected_gbps > 0.5 and .status == "pass")'
+  '.verdict.pass and .rounds == 3 and (.pairs | length) == 3 and all(.pairs[]; .gbps > 0.2 and .expected_gbps > 0.2 and .status == "pass")'
 check_json "validate: no node appears twice in a round" \
   '[.pairs[] | .round as $r | (.a, .b) | "\($r) \(.)"] | length == (unique | length)'
 pw_json check
@@ -77,7 +78,7 @@ check_json "and then nothing is left to do" '.summary.steps == 0'
 
 # ---------------------------------------------------------------- a slow link is found
 
-lab shape cu02 300mbit tx
+lab shape cu02 100mbit tx
 pw_json validate
 check_status "a slow node fails validate with 4" 4
 check_json "the node is named, and only it" '[.verdict.nodes[].name] == ["cu02"] and .verdict.nodes[0].cause == "slow"'
@@ -89,7 +90,7 @@ on cu01 'systemctl stop slurmd' >>"$LOG"
 pw_json check
 check_status "a stopped slurmd fails check with 4" 4
 check_json "the node, the check and a remedy" \
-  'any(.nodes.cu01.checks[]; (.id | startswith("svc")) and .status == "fail" and (.observed | contains("slurmd") or contains("inactive")) and (.remedy | length) > 0)'
+  'any(.nodes.cu01.checks[]; .id == "svc.slurmd" and .status == "fail" and (.observed | contains("not running")) and (.remedy | contains("systemctl status slurmd")))'
 check_json "the other nodes still pass" 'all(.nodes.cu02.checks[]; .status != "fail")'
 pw up --yes >/dev/null
 check_status "up again mends it" 0
