@@ -172,8 +172,9 @@ int Login::run_key(Attempt& attempt) {
     return SSH_AUTH_DENIED;
   }
   // A locked key is offered first: nobody types a passphrase for a key that is not wanted.
-  const bool offer = attempt.offer || !key.private_key;
-  if (offer && !attempt.accepted && key.public_key) {
+  // What was begun with an offer goes on with it, though another node's login unlocks the key meanwhile.
+  attempt.offer = attempt.offer || !key.private_key;
+  if (attempt.offer && !attempt.accepted && key.public_key) {
     const int rc = ssh_userauth_try_publickey(session_, nullptr, key.public_key.get());
     if (rc == SSH_AUTH_AGAIN || rc == SSH_AUTH_ERROR) return rc;
     if (rc != SSH_AUTH_SUCCESS) {
