@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,13 @@ struct Pipe {
     write = ends[1];
     return true;
   }
+  bool open_as_socket() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
+    read = ends[0];
+    write = ends[1];
+    return true;
+  }
   static void close(int& fd) {
     if (fd >= 0) ::close(fd);
     fd = -1;
@@ -47,8 +55,9 @@ int exit_status(int wait_status) {
 Result<ProcessOutput> run_process(const std::vector<std::string>& argv, std::string_view input,
                                   Millis deadline, std::stop_token stop) {
   if (argv.empty()) throw std::invalid_argument("run_process: no command");
+  // stdin is a socket, because a write to one can be told not to raise SIGPIPE when the child is gone.
   Pipe in, out, err;
-  if (!in.open() || !out.open() || !err.open()) {
+  if (!in.open_as_socket() || !out.open() || !err.open()) {
     return fail(Fault::internal, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   }
 
@@ -104,7 +113,7 @@ Result<ProcessOutput> run_process(const std::vector<std::string>& argv, std::str
                                     pollfd{in.write, POLLOUT, 0}};
     ::poll(polled.data(), polled.size(), static_cast<int>(std::min<std::int64_t>(left.count(), 100)));
     if (polled[2].revents != 0) {
-      const auto written = ::write(in.write, input.data(), input.size());
+      const auto written = ::send(in.write, input.data(), input.size(), MSG_NOSIGNAL);
       if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
       if ((written < 0 && errno != EAGAIN) || input.empty()) Pipe::close(in.write);
     }

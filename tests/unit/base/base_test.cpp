@@ -133,6 +133,10 @@ TEST_CASE("a child's output, status, deadline and stop") {
   REQUIRE_FALSE(stopped);
   CHECK(stopped.error().fault == Fault::cancelled);
   CHECK_FALSE(run_process({"/no/such/command"}, "", Millis(1000)));
+  const auto deaf = run_process({"sh", "-c", "exec <&-; sleep 0.2; exit 7"}, std::string(1 << 20, 'x'),
+                                Millis(5000));
+  REQUIRE(deaf);
+  CHECK(deaf->exit_status == 7);
   const std::string big(3 << 20, 'x');
   const auto echoed = run_process({"cat"}, big, Millis(20000));
   REQUIRE(echoed);
