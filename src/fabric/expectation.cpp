@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 
 namespace podwright::fabric {
@@ -17,10 +18,11 @@ constexpr double least_relative_loss = 0.08;
 constexpr double most_relative_loss = 0.30;
 /// Standard deviations from the reference at which a value is an outlier.
 constexpr double outlier = 5;
-/// Standard deviations that a value below the floor may be explained by noise, when its kind as a
-/// whole is above the floor. Noise beyond `most_noise` of the reference excuses nothing.
-constexpr double flutter = 4;
-constexpr double most_noise = 0.03;
+/// Standard deviations that noise may take a value from the reference, and so below the floor of
+/// the line rate, when its kind as a whole is above. Noise beyond `most_noise` excuses nothing
+/// more.
+constexpr double flutter = 3;
+constexpr double most_noise = 0.02;
 /// The best tenth reaches so much more than the median: most pairs are slow, not a few fast.
 constexpr double wide_spread = 0.85;
 
@@ -39,50 +41,53 @@ double quantile(std::vector<double>& values, double share) {
   return values[at];
 }
 
-/// Standard deviation by the median absolute deviation from `middle`.
-double spread(const std::vector<double>& values, double middle) {
+/// Standard deviation of what deviates by these amounts, by their median.
+double spread(std::vector<double> deviations) {
   constexpr double normal_consistency = 1.4826;
-  std::vector<double> deviations;
-  deviations.reserve(values.size());
-  for (const double value : values) deviations.push_back(std::abs(value - middle));
+  for (double& deviation : deviations) deviation = std::abs(deviation);
   return normal_consistency * median(deviations);
 }
 
-double usual_loss(double reference, double noise) {
-  return std::clamp(outlier * noise / reference, least_relative_loss, most_relative_loss);
+/// By what share of the reference a value must be below it to be an outlier.
+double usual_loss(double noise_share) {
+  return std::clamp(outlier * noise_share, least_relative_loss, most_relative_loss);
 }
 
-/// Reference and noise of the healthy ones. Faults only take away, so what is far below the middle
-/// is left out and the middle is looked for again.
-void describe_healthy(std::vector<double> values, Baseline& baseline) {
+/// Shares by which values deviate from `reference`.
+std::vector<double> deviations_of(const std::vector<double>& values, double reference) {
+  std::vector<double> deviations;
+  deviations.reserve(values.size());
+  for (const double value : values) deviations.push_back(value / reference - 1);
+  return deviations;
+}
+
+/// The middle of the healthy values, which alone are left. Faults only take away, so what is far
+/// below the middle is left out and the middle is looked for again.
+double keep_healthy(std::vector<double>& values) {
+  double reference = 0;
   for (int pass = 0; pass < 4; ++pass) {
-    baseline.reference = median(values);
-    baseline.noise = values.size() < enough_samples ? 0 : spread(values, baseline.reference);
-    if (baseline.reference <= 0) return;
-    const double lowest = baseline.reference * (1 - usual_loss(baseline.reference, baseline.noise));
-    if (std::erase_if(values, [&](double value) { return value < lowest; }) == 0) return;
+    reference = median(values);
+    if (reference <= 0) return reference;
+    const double noise =
+        values.size() < enough_samples ? 0 : spread(deviations_of(values, reference));
+    const double lowest = reference * (1 - usual_loss(noise));
+    if (std::erase_if(values, [&](double value) { return value < lowest; }) == 0) break;
   }
+  return reference;
 }
 
-Baseline baseline_of(double rate, std::vector<double>& values, double floor_fraction) {
-  Baseline baseline{.line_rate = rate, .samples = values.size()};
-  const double absolute = rate * floor_fraction;
-  baseline.floor = absolute;
-  if (values.empty()) return baseline;
-  describe_healthy(values, baseline);
-  // Without a line rate nothing else would tell a cluster of slow pairs from one of fast pairs.
-  if (rate <= 0) {
-    const double best = quantile(values, 0.9);
-    if (baseline.reference < wide_spread * best) baseline.reference = best;
-  }
-  if (baseline.reference <= 0 || (rate > 0 && values.size() < enough_samples)) return baseline;
-
-  const double relative = baseline.reference * (1 - usual_loss(baseline.reference, baseline.noise));
-  const double excused =
-      baseline.reference - flutter * std::min(baseline.noise, most_noise * baseline.reference);
+/// Sets what is expected, given the noise of this line rate's pairs as a share.
+void set_floor(Baseline& baseline, double noise_share, double floor_fraction) {
+  const double absolute = baseline.line_rate * floor_fraction;
+  baseline.expected = baseline.floor = absolute;
+  baseline.noise = noise_share * baseline.reference;
+  if (baseline.reference <= 0) return;
+  if (baseline.line_rate > 0 && baseline.samples < enough_samples) return;
+  const double relative = baseline.reference * (1 - usual_loss(noise_share));
+  const double excused = baseline.reference * (1 - flutter * std::min(noise_share, most_noise));
   const bool kind_is_sound = baseline.reference >= absolute;
+  baseline.expected = std::max(relative, absolute);
   baseline.floor = std::max(relative, kind_is_sound ? std::min(absolute, excused) : absolute);
-  return baseline;
 }
 
 }  // namespace
@@ -130,8 +135,24 @@ Expectations::Expectations(std::span<const Rail> rails, std::span<const PairResu
     kind.push_back(result.gbps_ab);
     kind.push_back(result.gbps_ba);
   }
+  std::map<double, std::vector<double>>
+      deviations;  // by line rate: few pairs tell little about noise
   for (auto& [kind, samples] : values) {
-    baselines_[kind] = baseline_of(kind.first, samples, options.floor_fraction);
+    auto& baseline = baselines_[kind];
+    baseline.line_rate = std::max(0.0, kind.first);
+    baseline.samples = samples.size();
+    if (samples.empty()) continue;
+    const double best = quantile(samples, 0.9);
+    baseline.reference = keep_healthy(samples);
+    if (baseline.reference <= 0) continue;
+    // Without a line rate nothing else would tell a cluster of slow pairs from one of fast pairs.
+    if (kind.first <= 0 && baseline.reference < wide_spread * best) baseline.reference = best;
+    std::ranges::copy(deviations_of(samples, baseline.reference),
+                      std::back_inserter(deviations[kind.first]));
+  }
+  for (auto& [kind, baseline] : baselines_) {
+    const auto& all = deviations[kind.first];
+    set_floor(baseline, all.size() < enough_samples ? 0 : spread(all), options.floor_fraction);
   }
 }
 

@@ -18,8 +18,11 @@ namespace podwright::fabric {
 struct Baseline {
   double line_rate = 0;  ///< of the slower end; 0: unknown
   double reference = 0;  ///< what a healthy pair of this kind reaches; the median as a rule
-  double noise = 0;      ///< standard deviation by the median absolute deviation
-  double floor = 0;      ///< below: slow
+  double noise = 0;      ///< standard deviation by the median absolute deviation, Gbit/s
+  double expected = 0;   ///< below: slow
+  /// Below: slow beyond what noise explains, so that somebody is to blame. Less than `expected`
+  /// only where that is the line rate's floor and this kind of pair as a whole reaches it.
+  double floor = 0;
   std::size_t samples = 0;
 };
 

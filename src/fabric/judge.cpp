@@ -46,7 +46,7 @@ struct Evidence {
     bad += tally.bad;
     good += tally.good;
     if (std::ranges::find(partners, partner) == partners.end()) partners.push_back(partner);
-    if (baseline == nullptr || of.floor > baseline->floor) baseline = &of;
+    if (baseline == nullptr || of.expected > baseline->expected) baseline = &of;
   }
 };
 
@@ -173,15 +173,15 @@ class RailJudge {
       parts.push_back(
           doubt.intermittent
               ? fmt::format("{} below {:.1f} Gbit/s in {} of {} measurements", verb,
-                            evidence.baseline->floor, evidence.bad, evidence.bad + evidence.good)
+                            evidence.baseline->expected, evidence.bad, evidence.bad + evidence.good)
               : fmt::format("{} at best {:.1f} of {:.1f} Gbit/s {}", verb, evidence.best,
-                            evidence.baseline->floor, with_partners(evidence)));
+                            evidence.baseline->expected, with_partners(evidence)));
     };
     if (tx) add("sends", state_.send[at], send_.at(port));
     if (rx) add("receives", state_.receive[at], receive_.at(port));
     const auto& evidence = tx ? send_.at(port) : receive_.at(port);
     std::string text = join(parts, "; ");
-    if (const double others = evidence.baseline->reference; others > evidence.baseline->floor) {
+    if (const double others = evidence.baseline->reference; others > evidence.baseline->expected) {
       text += fmt::format("; others reach {:.1f}", others);
     }
     verdict.nodes.push_back({.name = rail_.name(port),
@@ -262,14 +262,14 @@ class RailJudge {
           fmt::format("both ways: {} of {} slow, at best {:.1f} and {:.1f} of {:.1f} Gbit/s ({})",
                       forward->bad + backward->bad,
                       measurements(forward->bad + forward->good + backward->bad + backward->good),
-                      forward->best, backward->best, forward->baseline->floor,
+                      forward->best, backward->best, forward->baseline->expected,
                       human_list(forward->partners, names_in_evidence));
     } else if (const auto* one = forward != nullptr ? forward : backward; one != nullptr) {
       const auto* path = forward != nullptr ? there : back;
       fault.gbps = one->best;
       text = fmt::format("{} to {}: {} of {} slow, at best {:.1f} of {:.1f} Gbit/s ({})",
                          leaf_name(path->from), leaf_name(path->to), one->bad,
-                         measurements(one->bad + one->good), one->best, one->baseline->floor,
+                         measurements(one->bad + one->good), one->best, one->baseline->expected,
                          human_list(one->partners, names_in_evidence));
     }
     for (const auto& [path, evidence] : {std::pair{there, forward}, {back, backward}}) {
@@ -370,7 +370,7 @@ class RailJudge {
 
 std::string summarize(const FabricReport& report, std::span<const Endpoint> endpoints,
                       const Expectations& expectations, std::vector<NodeId> unproven,
-                      std::size_t excused) {
+                      std::size_t excused, std::size_t within_noise) {
   const auto& verdict = report.verdict;
   std::set<std::string_view> everybody;
   for (const auto& endpoint : endpoints) everybody.insert(endpoint.node);
@@ -385,7 +385,8 @@ std::string summarize(const FabricReport& report, std::span<const Endpoint> endp
   std::set<std::string_view> named;
   for (const auto& fault : verdict.nodes) named.insert(fault.name);
   if (verdict.pass) {
-    text = "Every pair reaches what is expected of it.";
+    text = within_noise > 0 ? "No pair is slower than noise explains."
+                            : "Every pair reaches what is expected of it.";
   } else if (all_bad && everybody.size() == 2) {
     text =
         "The only pair is bad: with two nodes nothing can tell which one, or the path between "
@@ -416,6 +417,10 @@ std::string summarize(const FabricReport& report, std::span<const Endpoint> endp
   if (excused > 0) {
     text += fmt::format(" {} did not come back when measured again.", count_of(excused, "dip"));
   }
+  if (within_noise > 0) {
+    text += fmt::format(" {} below the floor by no more than noise.",
+                        count_of(within_noise, "pair") + (within_noise == 1 ? " is" : " are"));
+  }
   if (expectations.rates_missing()) {
     text +=
         " Some line rates are not known: there, only a pair that differs from the others was "
@@ -433,6 +438,7 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
   const auto states = decode(rails, results, expectations);
 
   FabricReport report;
+  std::size_t within_noise = 0;
   report.probes = static_cast<int>(results.size());
   report.pairs.reserve(results.size());
   for (const auto& result : results) {
@@ -441,7 +447,8 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
     const auto [a, b, swapped] = orient(rail, result.pair);
     auto& judged = report.pairs.emplace_back();
     judged.result = result;
-    judged.expected_gbps = expectations.of(rail, a, b).floor;
+    const auto& baseline = expectations.of(rail, a, b);
+    judged.expected_gbps = baseline.expected;
     if (!measured(result)) {
       judged.status = Verdict::failed;
       if (result.error.empty()) judged.result.error = "the measured bandwidth is no number";
@@ -449,6 +456,7 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
     }
     judged.gbps = std::min(result.gbps_ab, result.gbps_ba);
     judged.status = judged.gbps < judged.expected_gbps ? Verdict::slow : Verdict::pass;
+    if (judged.status == Verdict::slow && judged.gbps >= baseline.floor) ++within_noise;
   }
 
   auto& verdict = report.verdict;
@@ -468,7 +476,8 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
   }
   verdict.pass = !results.empty() && verdict.nodes.empty() && verdict.links.empty() &&
                  verdict.ambiguous.empty();
-  verdict.summary = summarize(report, endpoints, expectations, std::move(unproven), excused);
+  verdict.summary =
+      summarize(report, endpoints, expectations, std::move(unproven), excused, within_noise);
   return report;
 }
 

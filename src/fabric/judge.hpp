@@ -11,9 +11,10 @@ namespace podwright::fabric {
 
 /// Judges all results of plan_rounds() and next_rounds() together; fills everything of the report
 /// but the collectives. It passes only when every end point with a partner on its rail was
-/// measured, and nothing is slow or failed but what was good when measured again. Every bad
-/// measurement is accounted for: by a node, by a link, or in an ambiguous set. Throws
-/// std::invalid_argument for a result of end points that were not given.
+/// measured, and nothing is slow or failed but what was good when measured again, or is below the
+/// floor by no more than the noise of pairs that as a whole reach it. Every other bad measurement
+/// is accounted for: by a node, by a link, or in an ambiguous set. Throws std::invalid_argument for
+/// a result of end points that were not given.
 FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResult> results,
                    const Options& options);
 

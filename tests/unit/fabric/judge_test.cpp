@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <stdexcept>
@@ -292,7 +293,18 @@ TEST_CASE("two speeds of ports are judged each by its own line rate") {
 TEST_CASE("a cluster just above its floor is not judged by its noise, one below it is") {
   auto fabric = make_fabric(64, 8);
   fabric.healthy_gbps = 93;
-  CHECK(run(fabric).report.verdict.pass);
+  const auto report = run(fabric).report;
+  CHECK(report.verdict.pass);
+  // The pairs are still told what they are.
+  const auto slow = std::ranges::count(report.pairs, Verdict::slow, &JudgedPair::status);
+  CHECK(slow > 0);
+  for (const auto& pair : report.pairs) {
+    CHECK(pair.expected_gbps == doctest::Approx(92));
+    CHECK((pair.status == Verdict::slow) == (pair.gbps < 92));
+  }
+  CHECK(report.verdict.summary == fmt::format("No pair is slower than noise explains. {} pairs are "
+                                              "below the floor by no more than noise.",
+                                              slow));
   auto below = make_fabric(64, 8);
   below.healthy_gbps = 91;
   CHECK_FALSE(run(below).report.verdict.pass);
