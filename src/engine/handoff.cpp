@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -34,6 +35,18 @@ HandoffTarget judge_target(const Handoff& target, const Planned& planned, const 
     }
   }
   return result;
+}
+
+/// A cluster with fewer good nodes than its quorum is not handed over, however well the rest works.
+std::optional<std::string> too_few(const Applied& applied, double quorum) {
+  std::vector<std::string> bad;
+  for (const auto& [node, outcome] : applied.nodes) {
+    if (outcome.status != NodeStatus::ok) bad.push_back(node);
+  }
+  const auto total = applied.nodes.size();
+  if (static_cast<double>(total - bad.size()) >= quorum * static_cast<double>(total)) return std::nullopt;
+  return fmt::format("{} of {} nodes are good, and the quorum is {:.0f} %; not {}", total - bad.size(),
+                     total, quorum * 100, human_list(bad));
 }
 
 /// The rendered files, beside the report, for whoever takes the cluster over.
@@ -116,9 +129,15 @@ Result<HandoffReport> hand_off(Site& site, const Profile& profile, SecretStore& 
   if (auto kept = keep_files(*planned, components, run); !kept) return fail(kept.error());
 
   HandoffReport report;
+  const auto missing = too_few(applied, site.inventory.quorum);
   const HandoffContext context{site.inventory, profile, planned->facts};
   for (const auto* target : targets) {
-    report.targets.push_back(judge_target(*target, *planned, applied));
+    auto judged = judge_target(*target, *planned, applied);
+    if (missing && judged.error.empty()) {
+      judged.status = "failed";
+      judged.error = *missing;
+    }
+    report.targets.push_back(std::move(judged));
     if (target->proof == nullptr) continue;
     report.proofs.push_back(prove(site, *target, context));
     if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted during a proof");
