@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/text.hpp"
 #include "catalog/probes/reading.hpp"
@@ -17,10 +16,10 @@ namespace {
 constexpr std::string_view containers[] = {"systemd-nspawn", "docker", "podman", "lxc", "lxc-libvirt",
                                            "rkt", "openvz", "wsl", "proot", "pouch", "container-other"};
 
-std::set<std::string> roles_of(const Expectation& expectation, const NodeId& name) {
-  const auto* node = name == expectation.node.name ? &expectation.node : expectation.inventory.find(name);
-  if (node == nullptr) return {};
-  return {node->roles.begin(), node->roles.end()};
+bool same_roles(const Node& a, const Node& b) { return std::ranges::is_permutation(a.roles, b.roles); }
+
+bool same_hardware(const Facts& a, const Facts& b) {
+  return a.arch == b.arch && a.product == b.product && a.cpu.model == b.cpu.model;
 }
 
 }  // namespace
@@ -81,20 +80,14 @@ bool in_virtual_machine(const Facts& facts) {
 }
 
 std::vector<Peer> peers(const Expectation& expectation, std::size_t most) {
-  const auto roles = roles_of(expectation, expectation.node.name);
-  const auto& own = expectation.facts;
-  std::vector<Peer> all;
-  bool seen = false;
-  for (const auto& [name, facts] : expectation.cohort) {
-    const bool self = name == expectation.node.name;
-    if (!self && (facts.arch != own.arch || facts.product != own.product || facts.cpu.model != own.cpu.model ||
-                  roles_of(expectation, name) != roles)) {
-      continue;
-    }
-    seen = seen || self;
-    all.push_back({.node = name, .facts = self ? &own : &facts});
+  const auto& own = expectation.node;
+  std::vector<Peer> all{{.node = own.name, .facts = &expectation.facts}};
+  for (const auto& node : expectation.inventory.nodes) {
+    if (node.name == own.name || !same_roles(node, own)) continue;
+    const auto facts = expectation.cohort.find(node.name);
+    if (facts == expectation.cohort.end() || !same_hardware(facts->second, expectation.facts)) continue;
+    all.push_back({.node = node.name, .facts = &facts->second});
   }
-  if (!seen) all.push_back({.node = expectation.node.name, .facts = &own});
   if (all.size() <= most) return all;
   std::vector<Peer> sample;
   for (std::size_t i = 0; i < most; ++i) sample.push_back(all[i * all.size() / most]);

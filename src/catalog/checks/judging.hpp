@@ -36,9 +36,9 @@ struct Peer {
   std::string_view node;
   const Facts* facts;
 };
-/// The class of this node, itself included, in the order of names. A cohort of more than `most` nodes is
-/// sampled evenly, so that judging all of a large cluster stays quick.
-std::vector<Peer> peers(const Expectation& expectation, std::size_t most = 256);
+/// The class of this node, itself first, then in the order of the inventory. A class of more than `most`
+/// nodes is sampled evenly, so that judging all of a large cluster stays quick.
+std::vector<Peer> peers(const Expectation& expectation, std::size_t most = 128);
 
 /// What the nodes of a class have in common.
 struct Vote {
