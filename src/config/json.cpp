@@ -221,6 +221,19 @@ void describe(Io& io, typename Io::template As<Node>& node) {
 }
 
 template <class Io>
+void describe(Io& io, typename Io::template As<Artifact>& artifact) {
+  io("source", artifact.source);
+  io("sha256", artifact.sha256);
+}
+
+template <class Io>
+void describe(Io& io, typename Io::template As<Undo>& undo) {
+  io.exact("paths", undo.paths);
+  io.exact("state", undo.state);
+  io.exact("restore", undo.restore);
+}
+
+template <class Io>
 void describe(Io& io, typename Io::template As<Step>& step) {
   io("id", step.id);
   io("action", step.action);
@@ -231,6 +244,8 @@ void describe(Io& io, typename Io::template As<Step>& step) {
   io.exact("batch", step.batch);
   io.exact("batch_words", step.batch_words);
   io.maybe("secrets", step.secrets);
+  io.maybe("artifacts", step.artifacts);
+  io.maybe("undo", step.undo);
   io("deadline_s", step.deadline);
   io("stage", step.stage);
   io.maybe("waits_for", step.waits_for);

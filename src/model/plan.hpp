@@ -10,6 +10,29 @@
 
 namespace podwright {
 
+/// A file that a step needs on its node, named by its content: a vendor's installer, a tarball, an
+/// image. The engine has it there before the step runs, in the file $PODWRIGHT_ARTIFACTS/<sha256>.
+struct Artifact {
+  std::string source;  ///< an http(s) URL, or a path on the head
+  std::string sha256;  ///< of its bytes, 64 hex digits
+  bool operator==(const Artifact&) const = default;
+};
+
+/// What takes a step back, written into the node's ledger as the step runs. Nothing in it: the step
+/// can't be taken back, and `undo` says so.
+struct Undo {
+  /// Files, links and folders that the step makes or changes: kept before, put back by `undo`.
+  std::vector<std::string> paths{};
+  /// sh that prints the state that counts, before and after the step; when it prints something else at
+  /// `undo` than after the step, a person has changed it since, and it is left.
+  std::string state{};
+  /// sh, run by `undo` after the paths were put back: the file $before holds what `state` printed
+  /// before the step, $after what it printed after it.
+  std::string restore{};
+  [[nodiscard]] bool empty() const { return paths.empty() && restore.empty(); }
+  bool operator==(const Undo&) const = default;
+};
+
 /// One change to one node. A step is complete in itself: script, and the probe that proves it.
 struct Step {
   std::string id;      ///< the resource: "package/chrony"
@@ -24,6 +47,8 @@ struct Step {
   std::vector<std::string> batch_words{};
   /// Secrets that the script reads from shell variables: variable name -> secret's name.
   std::map<std::string, std::string> secrets{};
+  std::vector<Artifact> artifacts{};
+  Undo undo{};
   std::chrono::seconds deadline{600};
   int stage = 0;       ///< all nodes finish a stage before any begins the next
   /// Nodes that must be healthy when this step begins: those behind a barrier before it.

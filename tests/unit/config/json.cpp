@@ -82,7 +82,9 @@ TEST_CASE("no member of a model is forgotten") {
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g] = Nic{}; }
   { [[maybe_unused]] const auto& [a, b, c, d] = Disk{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i] = Mount{}; }
-  { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l] = Step{}; }
+  { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = Step{}; }
+  { [[maybe_unused]] const auto& [a, b] = Artifact{}; }
+  { [[maybe_unused]] const auto& [a, b, c] = Undo{}; }
   { [[maybe_unused]] const auto& [a, b] = NodePlan{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g] = Plan{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e] = AppliedNode{}; }
