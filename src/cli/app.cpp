@@ -205,7 +205,7 @@ Result<Site*> App::open(Access access) {
 }
 
 SshOptions App::ssh_options() {
-  return cli::ssh_options(globals_, [this] {
+  return cli::ssh_options(globals_, signals_->token(), [this] {
     if (tty_) tty_->close();
   });
 }
