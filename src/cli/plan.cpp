@@ -62,7 +62,7 @@ Result<Outcome> run_plan(App& app, const PlanOptions& options) {
   }
 
   outcome.text = plan_text(plan, {.diffs = !options.no_diff,
-                                  .all_lines = app.globals().verbose,
+                                  .verbose = app.globals().verbose,
                                   .width = app.width(),
                                   .style = app.style()});
   if (options.show_script) {

@@ -26,7 +26,7 @@ std::string key_of(const NodePlan& plan) {
 std::string diff_text(const std::string& diff, const PlanTextOptions& options) {
   const auto clean = clean_output(diff);
   const auto all = lines(clean);
-  const std::size_t shown = options.all_lines ? all.size() : std::min(all.size(), kMostDiffLines);
+  const std::size_t shown = options.verbose ? all.size() : std::min(all.size(), kMostDiffLines);
   std::string text;
   for (std::size_t i = 0; i < shown; ++i) {
     const auto line = std::string(all[i]);
@@ -67,6 +67,17 @@ std::string steps_text(const Plan& plan, const std::vector<NodeId>& nodes, const
   return text;
 }
 
+/// How many resources of these nodes need nothing.
+std::string as_wanted(const Plan& plan, const std::vector<NodeId>& nodes) {
+  std::size_t from = plan.nodes.at(nodes.front()).satisfied, to = from;
+  for (const auto& node : nodes) {
+    from = std::min(from, plan.nodes.at(node).satisfied);
+    to = std::max(to, plan.nodes.at(node).satisfied);
+  }
+  return from == to ? fmt::format("    {} as wanted already", count_of(from, "resource"))
+                    : fmt::format("    {} to {} as wanted already", from, count_of(to, "resource"));
+}
+
 }  // namespace
 
 std::string plan_summary(const Plan& plan) {
@@ -93,8 +104,12 @@ std::string plan_text(const Plan& plan, const PlanTextOptions& options) {
     text += options.style.bold(fmt::format("{}: {}{}", who(group.nodes), count_of(steps, "step"),
                                            group.nodes.size() > 1 ? " each" : "")) + "\n";
     text += steps_text(plan, group.nodes, options);
+    if (options.verbose) text += options.style.dim(as_wanted(plan, group.nodes)) + "\n";
   }
-  if (!settled.empty()) text += fmt::format("{}: as the profile wants\n", who(settled));
+  if (!settled.empty()) {
+    text += fmt::format("{}: as the profile wants\n", who(settled));
+    if (options.verbose) text += options.style.dim(as_wanted(plan, settled)) + "\n";
+  }
   if (!plan.failed.empty()) {
     text += options.style.bad("not planned") + "\n" + indented(folded_errors(plan.failed, options.width - 2), 2);
   }

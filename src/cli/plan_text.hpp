@@ -8,7 +8,7 @@ namespace podwright::cli {
 
 struct PlanTextOptions {
   bool diffs = true;
-  bool all_lines = false;  ///< of long diffs
+  bool verbose = false;  ///< long diffs whole, and how much is as wanted already
   std::size_t width = 80;
   Style style{};
 };
