@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <stdexcept>
 
 namespace podwright {
@@ -222,6 +223,11 @@ std::string human_list(const std::vector<std::string>& names, std::size_t most) 
   for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : ", ") + names[i];
   return names.size() > most ? fmt::format("{} and {} more", text, names.size() - shown)
                              : fmt::format("{} and {}", text, names.back());
+}
+
+std::string three_digits(double value) {
+  const double size = std::abs(value);
+  return fmt::format("{:.{}f}", value, size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
 }
 
 std::string count_of(std::size_t count, std::string_view noun) {

@@ -39,6 +39,8 @@ std::string valid_utf8(std::string_view bytes);
 std::string human_bytes(std::uint64_t bytes);
 /// 'a, b and c'; more than `most` names end in "and N more".
 std::string human_list(const std::vector<std::string>& names, std::size_t most = 8);
+/// A measured quantity in the digits that mean something: 0.30, 9.41, 93.1, 1180.
+std::string three_digits(double value);
 /// "1 step", "2 steps"
 std::string count_of(std::size_t count, std::string_view noun);
 

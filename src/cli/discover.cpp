@@ -98,7 +98,7 @@ Result<Outcome> run_discover(App& app, const CommandOptions& options) {
   if (!discovery) return fail(discovery.error());
 
   Outcome outcome{.document = discovery_document(*discovery)};
-  outcome.text = discovery_text(*discovery, app.style(), app.width());
+  outcome.text = discovery_text(*discovery, options.targets, app.style(), app.width());
   app.save("discovery.json", outcome.document);
   app.save("facts.json", facts_document({.facts = discovery->facts, .failed = {}}));
   const auto failed = discovery_failures(*discovery, options.targets);
@@ -122,14 +122,17 @@ Result<Outcome> run_discover(App& app, const CommandOptions& options) {
 
 }  // namespace
 
+/// In a network that is scanned, an address where nobody lives is no failure; a node that was named is.
+static bool is_meant(const FoundNode& found, const std::vector<std::string>& targets) {
+  return targets.empty() || std::ranges::find(targets, found.address) != targets.end() ||
+         std::ranges::find(targets, found.name) != targets.end();
+}
+
 std::vector<std::string> discovery_failures(const Discovery& discovery, const std::vector<std::string>& targets) {
   std::vector<std::string> failed;
   for (const auto& found : discovery.found) {
     if (found.status == "ok") continue;
-    // In a network that is scanned, an address where nobody lives is no failure; a node that was named is.
-    const bool named = targets.empty() || std::ranges::find(targets, found.address) != targets.end() ||
-                       std::ranges::find(targets, found.name) != targets.end();
-    if (named || found.status == "auth" || found.status == "failed") {
+    if (is_meant(found, targets) || found.status == "auth" || found.status == "failed") {
       failed.push_back(found.name.empty() ? found.address : found.name);
     }
   }
@@ -151,18 +154,25 @@ Json discovery_document(const Discovery& discovery) {
   return {{"found", found}, {"classes", classes}};
 }
 
-std::string discovery_text(const Discovery& discovery, const Style& style, std::size_t width) {
+std::string discovery_text(const Discovery& discovery, const std::vector<std::string>& targets,
+                           const Style& style, std::size_t width) {
   std::map<std::string, std::size_t> counts;
   std::map<NodeId, std::string> reasons;
+  std::size_t silent = 0;
   for (const auto& one : discovery.found) {
+    if (one.status == "unreachable" && !is_meant(one, targets)) {
+      ++silent;
+      continue;
+    }
     ++counts[one.status];
     if (one.status == "ok") continue;
     reasons[one.name.empty() ? one.address : one.name] = one.status + (one.reason.empty() ? "" : ": " + one.reason);
   }
   std::string summary;
   for (const auto& [status, count] : counts) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, status);
-  std::string text = style.bold(fmt::format("found {}{}", count_of(discovery.found.size(), "machine"),
+  std::string text = style.bold(fmt::format("found {}{}", count_of(discovery.found.size() - silent, "machine"),
                                             summary.empty() ? "" : ": " + summary)) + "\n";
+  if (silent > 0) text += style.dim(fmt::format("{} did not answer", silent == 1 ? "1 address" : fmt::format("{} addresses", silent))) + "\n";
   if (!discovery.facts.empty()) text += "\n" + facts_text(discovery.facts, style, width);
   if (!reasons.empty()) text += "\n" + style.bad("not usable") + "\n";
   for (const auto& group : fold_alike(reasons)) {

@@ -8,9 +8,12 @@
 namespace podwright::cli {
 
 Json discovery_document(const Discovery& discovery);
-std::string discovery_text(const Discovery& discovery, const Style& style, std::size_t width);
+/// `targets` as on the command line; empty: all nodes of cluster.toml. Addresses of a scanned network
+/// where nobody answers are counted, not listed.
+std::string discovery_text(const Discovery& discovery, const std::vector<std::string>& targets,
+                           const Style& style, std::size_t width);
 
-/// Machines that were meant and cannot be used. `targets` as on the command line; empty: all nodes.
+/// Machines that were meant and cannot be used.
 std::vector<std::string> discovery_failures(const Discovery& discovery, const std::vector<std::string>& targets);
 
 }  // namespace podwright::cli

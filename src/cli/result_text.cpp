@@ -21,14 +21,14 @@ std::string percent(double part, double whole) {
 std::string spread(std::vector<double> values) {
   if (values.empty()) return "nothing could be measured";
   std::ranges::sort(values);
-  return fmt::format("{:.1f} least, {:.1f} median, {:.1f} most Gbit/s", values.front(), values[values.size() / 2],
-                     values.back());
+  return fmt::format("{} least, {} median, {} most Gbit/s", three_digits(values.front()), three_digits(values[values.size() / 2]),
+                     three_digits(values.back()));
 }
 
 std::string node_fault(const NodeFault& fault) {
   std::string text = fault.cause == "failed"
                          ? "could not be measured"
-                         : fmt::format("{:.1f} Gbit/s {}", fault.gbps, fault.direction == "both" ? "both ways" : fault.direction + " only");
+                         : fmt::format("{} Gbit/s {}", three_digits(fault.gbps), fault.direction == "both" ? "both ways" : fault.direction + " only");
   text += fmt::format(", rail {}, confidence {:.0f} %", fault.rail, fault.confidence * 100);
   if (!fault.evidence.empty()) text += "; " + fault.evidence;
   return text;
@@ -62,7 +62,7 @@ std::string fabric_text(const FabricReport& report, const Style& style, std::siz
     Table table({"link at fault", "what"});
     for (const auto& link : verdict.links) {
       table.add({link.a + " - " + link.b,
-                 clean_output(fmt::format("{:.1f} Gbit/s, confidence {:.0f} %{}{}", link.gbps, link.confidence * 100,
+                 clean_output(fmt::format("{} Gbit/s, confidence {:.0f} %{}{}", three_digits(link.gbps), link.confidence * 100,
                                           link.evidence.empty() ? "" : "; ", link.evidence))});
     }
     text += "\n" + table.text(width, 0, style);
@@ -98,7 +98,7 @@ std::string fabric_text(const FabricReport& report, const Style& style, std::siz
       ++shown;
       const bool failed = status == Verdict::failed;
       table.add({std::to_string(pair->result.round), pair->result.pair.a + " " + pair->result.pair.b,
-                 std::to_string(pair->result.pair.rail), failed ? "-" : fmt::format("{:.1f}", pair->gbps),
+                 std::to_string(pair->result.pair.rail), failed ? "-" : three_digits(pair->gbps),
                  failed ? "-" : percent(pair->gbps, pair->expected_gbps),
                  failed ? clean_output(pair->result.error) : "slow"});
     }

@@ -151,7 +151,7 @@ Status Up::discover_unknown() {
   if (!discovery) return fail(discovery.error());
   app_.save("discovery.json", discovery_document(*discovery));
   const auto failed = discovery_failures(*discovery, {});
-  ended(failed.empty() ? "ok" : "failed", discovery_text(*discovery, style_, width_));
+  ended(failed.empty() ? "ok" : "failed", discovery_text(*discovery, {}, style_, width_));
   return stopped("plan, apply, validate, check, handoff");
 }
 
@@ -214,7 +214,7 @@ Status Up::validate_fabric() {
   for (const auto& fault : report->verdict.nodes) {
     set_aside(fault.name,
               fault.cause == "failed" ? "its interconnect could not be measured"
-                                      : fmt::format("its interconnect is slow: {:.1f} Gbit/s on rail {}", fault.gbps, fault.rail),
+                                      : fmt::format("its interconnect is slow: {} Gbit/s on rail {}", three_digits(fault.gbps), fault.rail),
               "mend it, then `" + next_command(app_, "up") + "`");
   }
   if (!report->verdict.links.empty()) gate_ = "a link of the interconnect is at fault";
@@ -275,7 +275,8 @@ Status Up::hand_over() {
                   next_command(app_, "up"));
   }
   if (!gate_.empty()) {
-    return refuse(gate_ + "; once it is mended, or to hand over all the same:", next_command(app_, "handoff"));
+    return refuse(gate_ + "; mend it and run this again, or hand over all the same with the next command",
+                  next_command(app_, "handoff"));
   }
   app_.keep_only(nodes);
   const auto report = hand_off(*site_, *profile_, app_.secrets(), app_.run_folder());

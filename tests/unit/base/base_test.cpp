@@ -81,6 +81,11 @@ TEST_CASE("lists and counts read well") {
   CHECK(human_list({"a", "b", "c"}) == "a, b and c");
   CHECK(human_list({"a", "b", "c", "d"}, 2) == "a, b and 2 more");
   CHECK(count_of(1, "step") == "1 step");
+  CHECK(three_digits(0.3) == "0.30");
+  CHECK(three_digits(9.412) == "9.41");
+  CHECK(three_digits(93.14) == "93.1");
+  CHECK(three_digits(99.96) == "100");
+  CHECK(three_digits(1180.4) == "1180");
   CHECK(human_bytes(1536) == "1.5 KiB");
 }
 

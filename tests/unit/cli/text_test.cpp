@@ -99,10 +99,15 @@ TEST_CASE("a plan folds nodes with the same steps and sums up") {
     CHECK(text.find("head: 2 steps\n") != std::string::npos);
     CHECK(text.find("[reboots]") != std::string::npos);
     CHECK(text.find("login: as the profile wants\n") != std::string::npos);
+    CHECK(text.find("as wanted already") == std::string::npos);
     CHECK(text.find("cu63: no route to host") != std::string::npos);
     CHECK(text.ends_with("188 steps on 63 nodes, in 2 stages, 1 reboot\n"));
   }
   CHECK(plan_text(plan, {.diffs = false}).find("+cu01") == std::string::npos);
+  plan.nodes["cu02"].satisfied = 40;
+  const auto all = plan_text(plan, {.verbose = true});
+  CHECK(all.find("login: as the profile wants\n    12 resources as wanted already\n") != std::string::npos);
+  CHECK(all.find("    0 to 40 resources as wanted already\n") != std::string::npos);
   CHECK(plan_summary(Plan{}) == "nothing to do");
 }
 
@@ -112,7 +117,7 @@ TEST_CASE("a long difference is cut, and says so") {
   for (int i = 0; i < 100; ++i) diff += "+line\n";
   plan.nodes["cu01"].steps = {{.id = "file//x", .action = "write", .why = "content differs", .diff = diff}};
   CHECK(plan_text(plan, {}).find("... 70 more lines; -v shows all") != std::string::npos);
-  CHECK(plan_text(plan, {.all_lines = true}).find("more lines") == std::string::npos);
+  CHECK(plan_text(plan, {.verbose = true}).find("more lines") == std::string::npos);
 }
 
 TEST_CASE("what was applied names every node that is not well, with the reason") {
