@@ -13,8 +13,6 @@
 #include <csignal>
 #include <cstring>
 
-extern char** environ;
-
 namespace podwright {
 
 namespace {
@@ -53,7 +51,7 @@ int exit_status(int wait_status) {
 }  // namespace
 
 Result<ProcessOutput> run_process(const std::vector<std::string>& argv, std::string_view input,
-                                  Millis deadline, std::stop_token stop) {
+                                  Millis deadline, const std::stop_token& stop) {
   if (argv.empty()) throw std::invalid_argument("run_process: no command");
   // stdin is a socket, because a write to one can be told not to raise SIGPIPE when the child is gone.
   Pipe in, out, err;

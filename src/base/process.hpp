@@ -19,6 +19,6 @@ struct ProcessOutput {
 /// Runs `argv` with `input` on stdin, in a process group of its own that is ended at the deadline or
 /// on stop. Fails when it cannot be started, at the deadline and on stop.
 Result<ProcessOutput> run_process(const std::vector<std::string>& argv, std::string_view input,
-                                  Millis deadline, std::stop_token stop = {});
+                                  Millis deadline, const std::stop_token& stop = {});
 
 }  // namespace podwright

@@ -225,7 +225,7 @@ std::map<std::string, std::string> read_labels(TableReader& node, Complaints& co
 }
 
 std::vector<std::string> read_roles(TableReader& node) {
-  const auto roles = node.texts("roles").value_or(std::vector<std::string>{});
+  auto roles = node.texts("roles").value_or(std::vector<std::string>{});
   for (const auto& role : roles) {
     if (!is_word(role, "_-.")) {
       node.complain(

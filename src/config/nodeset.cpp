@@ -358,7 +358,7 @@ Result<std::vector<NodeId>> select_nodes(std::string_view expression, const Inve
   return ordered;
 }
 
-std::string fold_names(std::vector<std::string> names) {
+std::string fold_names(const std::vector<std::string>& names) {
   std::map<Shape, std::set<Box>> shapes;
   for (const auto& name : names) {
     auto [shape, numbers] = take_apart(name);

@@ -21,6 +21,6 @@ Result<std::vector<NodeId>> select_nodes(std::string_view expression, const Inve
 Result<std::vector<std::string>> expand_range(std::string_view pattern);
 
 /// Folds names back: {"cu01","cu02","cu04"} -> "cu[01-02,04]", sorted, each once.
-std::string fold_names(std::vector<std::string> names);
+std::string fold_names(const std::vector<std::string>& names);
 
 }  // namespace podwright

@@ -31,8 +31,7 @@ Status Complaints::status() const {
     const auto& pos = complaint.first;
     return std::tuple(pos.file, pos.line, pos.column);
   });
-  const auto same = std::ranges::unique(sorted);
-  sorted.erase(same.begin(), same.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   std::vector<std::string> told;
   for (const auto& [pos, text] : sorted) {
     if (told.size() == most_complaints) {

@@ -162,7 +162,7 @@ void solve_slow(RailState& state) {
   }
   const auto doubts = solve(tests, static_cast<std::size_t>(2 * ports) + state.paths.size());
   state.send.assign(doubts.begin(), doubts.begin() + ports);
-  state.receive.assign(doubts.begin() + ports, doubts.begin() + 2 * ports);
+  state.receive.assign(doubts.begin() + ports, doubts.begin() + std::ptrdiff_t{2} * ports);
   for (std::size_t path = 0; path < state.paths.size(); ++path) {
     state.paths[path].slow = doubts[static_cast<std::size_t>(2 * ports) + path];
   }

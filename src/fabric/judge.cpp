@@ -369,7 +369,7 @@ class RailJudge {
 };
 
 std::string summarize(const FabricReport& report, std::span<const Endpoint> endpoints,
-                      const Expectations& expectations, std::vector<NodeId> unproven,
+                      const Expectations& expectations, const std::vector<NodeId>& unproven,
                       std::size_t excused, std::size_t within_noise) {
   const auto& verdict = report.verdict;
   std::set<std::string_view> everybody;
@@ -477,7 +477,7 @@ FabricReport judge(std::span<const Endpoint> endpoints, std::span<const PairResu
   verdict.pass = !results.empty() && verdict.nodes.empty() && verdict.links.empty() &&
                  verdict.ambiguous.empty();
   verdict.summary =
-      summarize(report, endpoints, expectations, std::move(unproven), excused, within_noise);
+      summarize(report, endpoints, expectations, unproven, excused, within_noise);
   return report;
 }
 

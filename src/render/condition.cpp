@@ -110,7 +110,7 @@ class Evaluator {
 
   Json read_comparison(bool live) {
     const auto begin = start();
-    const auto left = read_operand(live);
+    auto left = read_operand(live);
     const auto at = start();
     const auto operation = take_operator();
     if (operation.empty()) return left;
@@ -247,10 +247,10 @@ class Evaluator {
         left.is_string() ? std::partial_ordering(compare_texts(left.get_ref<const std::string&>(),
                                                                right.get_ref<const std::string&>()))
                          : left.get<double>() <=> right.get<double>();
-    if (operation == "<") return order < 0;
-    if (operation == "<=") return order <= 0;
-    if (operation == ">") return order > 0;
-    return order >= 0;
+    if (operation == "<") return std::is_lt(order);
+    if (operation == "<=") return std::is_lteq(order);
+    if (operation == ">") return std::is_gt(order);
+    return std::is_gteq(order);
   }
 
   static bool contains(const Json& item, const Json& container, std::size_t column) {

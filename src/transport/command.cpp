@@ -15,7 +15,7 @@ namespace podwright {
 namespace {
 
 /// 32 to 256 KB a write measured best; each is a handful of SSH packets.
-constexpr std::size_t write_size = 128U * 1024;
+constexpr std::size_t write_size = std::size_t{128} * 1024;
 constexpr int writes_in_a_row = 4;
 
 /// A kept session whose node silently vanished does not answer: time to open a new one.

@@ -27,7 +27,7 @@ namespace {
 
 constexpr auto agent_deadline = std::chrono::seconds(2);
 /// An agent's list of keys: more is not a list of keys.
-constexpr std::size_t most_agent_bytes = 256U * 1024;
+constexpr std::size_t most_agent_bytes = std::size_t{256} * 1024;
 constexpr int passphrase_attempts = 3;
 
 SshKey own(ssh_key key) {

@@ -205,7 +205,7 @@ Status HostKeyStore::save() {
   for (const auto& pin : unsaved_) fresh->apply(pin);
   std::string text;
   for (const auto& line : fresh->lines_) text += line + '\n';
-  if (const auto written = write_file(path_, text, 0644); !written) return written;
+  if (auto written = write_file(path_, text, 0644); !written) return written;
   *this = std::move(*fresh);
   return {};
 }

@@ -23,8 +23,6 @@
 #include "transport/exchange.hpp"
 #include "transport/sigpipe.hpp"
 
-extern char** environ;
-
 namespace podwright {
 
 namespace {

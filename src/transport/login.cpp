@@ -132,7 +132,7 @@ Login::Step Login::step() {
   return Step::refused;
 }
 
-void Login::broken(std::string why) {
+void Login::broken(const std::string& why) {
   lost_ = clean_output(why);
   if (current_ < attempts_.size()) note(attempts_[current_], lost_, false);
 }

@@ -47,7 +47,7 @@ class Login {
 
   Step step();
   /// The session died, `why` in libssh's words, while a step was waiting: the last word is `lost`.
-  void broken(std::string why);
+  void broken(const std::string& why);
   [[nodiscard]] const std::vector<AuthTrace>& trace() const { return trace_; }
   /// After `refused` or `lost`: every method and why it failed. `where` is "cu01 (10.0.0.1)".
   [[nodiscard]] Error error(const std::string& where) const;

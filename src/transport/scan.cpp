@@ -157,7 +157,7 @@ std::string_view to_string(ScanState state) {
 }
 
 Result<std::vector<ScanResult>> scan(const std::vector<ScanTarget>& targets,
-                                     const ScanOptions& options, std::stop_token stop,
+                                     const ScanOptions& options, const std::stop_token& stop,
                                      const std::function<void(const ScanResult&)>& on_result) {
   EventLoop loop;
   Resolver resolver(loop);

@@ -43,7 +43,7 @@ struct ScanOptions {
 /// The result of every target, in their order; `on_result` hears each as it comes. On a stop the
 /// result is Fault::cancelled.
 Result<std::vector<ScanResult>> scan(const std::vector<ScanTarget>& targets,
-                                     const ScanOptions& options, std::stop_token stop,
+                                     const ScanOptions& options, const std::stop_token& stop,
                                      const std::function<void(const ScanResult&)>& on_result = {});
 
 }  // namespace podwright

@@ -462,7 +462,7 @@ Result<Diagnosis> SshTransport::diagnose(const NodeId& node, std::stop_token sto
   for (const auto& [key, jump] : impl_->jumps) jump->close();
   const std::vector<Request> requests = {
       {.node = node, .command = "true", .deadline = impl_->options.login_timeout}};
-  auto result = std::move(run(requests, nullptr, stop).at(node));
+  auto result = std::move(run(requests, nullptr, std::move(stop)).at(node));
   if (!result && result.error().fault == Fault::cancelled) return fail(result.error());
 
   Diagnosis diagnosis;

@@ -12,7 +12,7 @@ namespace podwright {
 namespace {
 
 /// What sudo says before it starts the command: a lecture, a warning. More is not sudo's.
-constexpr std::size_t most_chatter = 64U * 1024;
+constexpr std::size_t most_chatter = std::size_t{64} * 1024;
 
 /// The last lines that people need to see, on one line.
 std::string in_short(std::string_view chatter) {

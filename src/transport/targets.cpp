@@ -124,7 +124,7 @@ Result<std::vector<std::string>> expand_targets(std::string_view text, std::size
   if (ipv4(text) || ipv6(text)) return std::vector{std::string(text)};
 
   if (text.find('[') != std::string_view::npos) {
-    const auto expanded = expand_range(text);
+    auto expanded = expand_range(text);
     if (!expanded) return fail(expanded.error());
     if (expanded->size() > limit) return too_many(text, std::to_string(expanded->size()), limit);
     for (const auto& each : *expanded) {

@@ -18,7 +18,7 @@ namespace podwright {
 
 namespace {
 
-constexpr std::size_t chunk = 64U * 1024;
+constexpr std::size_t chunk = std::size_t{64} * 1024;
 
 }  // namespace
 

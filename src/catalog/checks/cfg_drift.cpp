@@ -59,7 +59,9 @@ std::vector<CheckResult> judge(const Check& check, const Observed&, const Expect
   std::vector<std::string> drifts;
   std::vector<std::string> unclear;
   const auto aspects = aspects_of(expectation);
-  for (const auto& [name, value] : aspects) {
+  for (const auto& aspect : aspects) {
+    const auto& name = aspect.name;
+    const auto& value = aspect.value;
     if (std::ranges::find(ignored, name) != ignored.end()) continue;
     const auto own = value(expectation.facts);
     const auto is_own = [&](const judging::Peer& peer) { return value(*peer.facts) == own; };
