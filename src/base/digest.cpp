@@ -3,20 +3,53 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <array>
+#include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
 #include <stdexcept>
 
 namespace podwright {
 
+namespace {
+
+std::string hex_digits(const unsigned char* bytes, unsigned int length) {
+  std::string text;
+  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", bytes[i]);
+  return text;
+}
+
+[[noreturn]] void no_digest() { throw std::runtime_error("OpenSSL cannot compute SHA-256"); }
+
+}  // namespace
+
 std::string sha256_hex(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1) {
-    throw std::runtime_error("OpenSSL cannot compute SHA-256");
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1) no_digest();
+  return hex_digits(digest, length);
+}
+
+Result<std::string> sha256_of_file(const std::filesystem::path& path) {
+  const auto unreadable = [&] {
+    return fail(Fault::usage, fmt::format("{} cannot be read: {}", path.string(), std::strerror(errno)));
+  };
+  const auto close = [](std::FILE* file) { (void)std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
+  if (!file) return unreadable();
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) no_digest();
+  std::array<unsigned char, std::size_t{64} * 1024> buffer{};
+  while (const auto got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    if (EVP_DigestUpdate(context.get(), buffer.data(), got) != 1) no_digest();
   }
-  std::string text;
-  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
+  if (std::ferror(file.get()) != 0) return unreadable();
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  if (EVP_DigestFinal_ex(context.get(), digest, &length) != 1) no_digest();
+  return hex_digits(digest, length);
 }
 
 std::string base64_encode(std::string_view bytes) {

@@ -1,14 +1,19 @@
 /// Digests, through OpenSSL.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/result.hpp"
 
 namespace podwright {
 
 /// SHA-256 as 64 hexadecimal digits.
 std::string sha256_hex(std::string_view bytes);
+/// The same of a file of any size.
+Result<std::string> sha256_of_file(const std::filesystem::path& path);
 std::string base64_encode(std::string_view bytes);
 /// The bytes; line ends are skipped. Nothing when it is not base64 or was cut off.
 std::optional<std::string> base64_decode(std::string_view text);

@@ -21,6 +21,23 @@ Status append_file(const std::filesystem::path& path, std::string_view content,
 
 Status make_directories(const std::filesystem::path& path, unsigned mode = 0755);
 
+/// A file's bytes as they lie in the page cache: any size, shared by everybody who sends them.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+
+ private:
+  MappedFile() = default;
+  std::string_view bytes_;
+};
+
 /// "~/x" and "~" with the home of whoever runs this; other paths as they are.
 std::filesystem::path expand_home(std::string_view path);
 

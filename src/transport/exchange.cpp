@@ -19,7 +19,8 @@ std::string_view Exchange::to_send() const {
     return std::string_view(password_.reveal()).substr(password_sent_);
   }
   if (!started()) return {};
-  return std::string_view(request_.input).substr(input_sent_);
+  if (input_sent_ < request_.input.size()) return std::string_view(request_.input).substr(input_sent_);
+  return request_.attached.substr(input_sent_ - request_.input.size());
 }
 
 void Exchange::sent(std::size_t bytes) {
@@ -33,7 +34,7 @@ void Exchange::sent(std::size_t bytes) {
   input_sent_ += bytes;
 }
 
-bool Exchange::input_complete() const { return started() && input_sent_ == request_.input.size(); }
+bool Exchange::input_complete() const { return started() && input_sent_ == request_.input.size() + request_.attached.size(); }
 
 void Exchange::keep(std::string& where, std::string_view bytes) {
   const auto room = request_.max_output - std::min(request_.max_output, where.size());

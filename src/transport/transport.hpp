@@ -5,6 +5,7 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -19,6 +20,8 @@ struct Request {
   /// a script on stdin has no length limit and shows in no process list.
   std::string command = "sh -s";
   std::string input{};
+  /// Sent after `input`; not copied, so that a large file costs its memory once: the caller keeps it.
+  std::string_view attached{};
   Millis deadline{60000};  ///< for the command itself; connecting and login have their own
   std::size_t max_output = 8U << 20U;  ///< bytes kept of stdout, and of stderr; the rest is counted
   bool become = true;                  ///< as root through sudo, where the node's settings say so
