@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
 #include "config/json.hpp"
+#include "engine/artifacts.hpp"
 #include "engine/fan_out.hpp"
 #include "engine/stage_script.hpp"
 
@@ -160,6 +161,20 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
   };
   save();
 
+  std::vector<NodeId> ready;
+  for (const auto& [name, node] : applied.nodes) {
+    if (node.status == NodeStatus::ok) ready.push_back(name);
+  }
+  for (auto& [name, error] : place_artifacts(site, planned.plan, ready)) {
+    const bool lost = error.fault == Fault::unreachable && error.node;
+    auto& node = applied.nodes.at(name);
+    node = {.status = lost ? NodeStatus::unreachable : NodeStatus::failed,
+            .changed = {},
+            .failed_step = "artifacts",
+            .error = std::move(error.what),
+            .hint = std::move(error.hint)};
+  }
+
   for (int stage = 0; stage < planned.plan.stages; ++stage) {
     if (site.stop.stop_requested()) break;
     // Only a stage that others wait for is worth stopping for: the first one always starts.
@@ -249,6 +264,8 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
     }
     save();
   }
+  std::erase_if(ready, [&](const NodeId& name) { return applied.nodes.at(name).status != NodeStatus::ok; });
+  remove_artifacts(site, planned.plan, ready);
   return applied;
 }
 

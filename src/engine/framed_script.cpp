@@ -17,6 +17,7 @@ constexpr std::size_t longest_line = 4096;
 /// deadline is what remains.
 constexpr std::string_view prologue = R"sh(export LC_ALL=C LANG=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PODWRIGHT_ARTIFACTS=/var/lib/podwright/artifacts
 umask 022
 if timeout -k 1 1 true 2>/dev/null; then limit() { timeout -k 5 "$@"; }
 elif command -v timeout >/dev/null 2>&1; then limit() { timeout "$@"; }

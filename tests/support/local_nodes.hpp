@@ -26,7 +26,7 @@ class LocalNodes : public Transport {
       Result<Reply> reply = Reply{};
       if (const auto found = broken.find(request.node); found != broken.end()) {
         reply = tl::unexpected(found->second);
-      } else if (auto output = run_process({"sh", "-c", request.command}, request.input,
+      } else if (auto output = run_process({"sh", "-c", request.command}, request.input + std::string(request.attached),
                                            request.deadline, stop)) {
         if (observer != nullptr) observer->on_output(request.node, output->out);
         reply->exit_status = output->exit_status;

@@ -58,6 +58,13 @@ TEST_CASE("stdin of any size arrives unharmed, also when the command reads slowl
   CHECK(results.at("a")->out.substr(0, 64) == sha256_hex(input));
   REQUIRE_MESSAGE(results.at("b"), results.at("b").error().message());
   CHECK(results.at("b")->exit_status == 3);
+
+  // A part that is only lent follows what is given.
+  auto request = command("a", "sha256sum", "head of it\n");
+  request.attached = input;
+  const auto together = transport.run({request}, nullptr, {});
+  REQUIRE(together.at("a"));
+  CHECK(together.at("a")->out.substr(0, 64) == sha256_hex("head of it\n" + input));
 }
 
 TEST_CASE("output beyond the bound is counted, not kept") {
