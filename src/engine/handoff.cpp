@@ -94,12 +94,12 @@ ProofResult prove(Site& site, const Handoff& target, const HandoffContext& conte
     failed.output = result.unfinished_output;
     return failed;
   }
+  auto judged = target.judge(frame->second, context);
   if (frame->second.timed_out) {
-    failed.summary = fmt::format("the proof did not end within {} s", target.deadline.count());
-    failed.output = frame->second.out;
-    return failed;
+    judged.pass = false;
+    judged.summary = fmt::format("the proof did not end within {} s: {}", target.deadline.count(), judged.summary);
   }
-  return target.judge(frame->second, context);
+  return judged;
 }
 
 }  // namespace

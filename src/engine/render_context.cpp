@@ -47,6 +47,29 @@ std::pair<std::string, std::string> interface_of(const Facts& facts, const std::
   return {};
 }
 
+bool is_address(const std::string& text) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1 || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+/// Where a file wants an address and the inventory has a host name: the first address of the node that
+/// others can reach and that is not of its fabric; the host name while its facts are unknown.
+std::string ip_of(const Node& node, const Facts* facts) {
+  if (facts == nullptr || is_address(node.address)) return node.address;
+  const auto of_fabric = [&](const Nic& nic) {
+    return std::ranges::any_of(node.fabric, [&](const FabricPort& port) { return port.name == nic.name; });
+  };
+  for (const auto& nic : facts->nics) {
+    if (nic.name == "lo" || nic.state == "down" || of_fabric(nic)) continue;
+    for (const auto& cidr : nic.addresses) {
+      const auto address = cidr.substr(0, cidr.find('/'));
+      in_addr v4{};
+      if (::inet_pton(AF_INET, address.c_str(), &v4) == 1 && !address.starts_with("169.254.")) return address;
+    }
+  }
+  return node.address;
+}
+
 /// "NVIDIA H100 80GB HBM3" -> "h100": the word with a digit, as sites write it in GRES types.
 std::string gres_type(const std::string& model) {
   for (const auto word : words(model)) {
@@ -87,6 +110,7 @@ Json node_entry(const Node& node, const Facts* facts, const std::string& host_ke
   Json entry;
   entry["name"] = node.name;
   entry["address"] = node.address;
+  entry["ip"] = ip_of(node, facts);
   entry["roles"] = node.roles;
   entry["is_head"] = node.has_role("head");
   entry["is_compute"] = node.has_role("compute");
@@ -100,7 +124,7 @@ Json node_entry(const Node& node, const Facts* facts, const std::string& host_ke
   entry["hostname"] = node.name;
   if (facts == nullptr) return entry;
   if (!facts->hostname.empty()) entry["hostname"] = facts->hostname.substr(0, facts->hostname.find('.'));
-  const auto [interface, network] = interface_of(*facts, node.address);
+  const auto [interface, network] = interface_of(*facts, entry["ip"].get<std::string>());
   entry["interface"] = interface;
   entry["network"] = network;
   const auto [fabric, fabric_network] =
