@@ -79,6 +79,15 @@ struct ResourceKind {
   std::optional<Observed> (*known)(const Wanted& wanted, const Facts& facts) = nullptr;
 };
 
+/// The files that make a repository known to a packager.
+struct RepoFiles {
+  std::string path{};      ///< of the definition: /etc/apt/sources.list.d/NAME.sources
+  std::string content{};   ///< of the definition; it names key_path where a key is given
+  std::string key_path{};  ///< where the key given in `key` or `key_source` lies
+  std::string pin_path{};  ///< of a file with preferences; empty: this packager has none
+  std::string pin{};       ///< its content; empty: the file should not be there
+};
+
 /// How a family of distributions handles packages.
 struct Packager {
   std::string_view id;  ///< apt | dnf | zypper
@@ -96,10 +105,18 @@ struct Packager {
   /// `name` at `version` as one word of the install command: name=version, name-version.
   std::string (*versioned)(const std::string& name, const std::string& version);
   bool version_globs = true;  ///< the version may be a pattern: 4.3*
+  /// What a [[repo]] is here. A field that is missing or wrong is an error.
+  Result<RepoFiles> (*repo)(const Wanted& wanted) = nullptr;
+  /// sh that ends in a command; a folder and the repository's name follow as its words. The folder
+  /// holds `definition` (named like the real one), which names the key beside it. Fetches the metadata of
+  /// that one repository and verifies it, says why when it can't, and changes nothing else.
+  std::string try_repo{};
 };
 
 /// The packager of a node, by Facts::package_manager; null when there is none that we know.
 const Packager* packager_for(const Facts& facts);
+/// The same, as an error that says so.
+Result<const Packager*> require_packager(const Wanted& wanted, const Facts& facts);
 
 // --- checks ----------------------------------------------------------------------------------------
 

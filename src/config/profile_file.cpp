@@ -348,9 +348,25 @@ class FileReader {
     }
     if (std::ranges::find(choices, *text) == choices.end()) {
       table.complain(key, fmt::format("there is no {} \"{}\"{}", key == "id" ? "check" : key, *text,
-                                      did_you_mean(*text, choices)));
+                                      key == "id" ? hint_for_check(*text) : did_you_mean(*text, choices)));
     }
     return *text;
+  }
+
+  /// A check may give several verdicts, each with an id of its own ("svc.chrony"), but it is one
+  /// check with one set of options.
+  std::string hint_for_check(const std::string& id) {
+    const auto whole = std::ranges::find_if(
+        schema_.checks, [&](const auto& one) { return id.starts_with(one + "."); });
+    if (whole == schema_.checks.end()) return did_you_mean(id, schema_.checks);
+    const auto options = schema_.check_options.find(*whole);
+    const bool ignores =
+        options != schema_.check_options.end() &&
+        std::ranges::find(options->second, "ignore", &KindSchema::Field::name) != options->second.end();
+    return fmt::format("; it is a verdict of the check \"{}\"{}", *whole,
+                       ignores ? fmt::format(", which leaves it out with ignore = [\"{}\"]",
+                                             id.substr(whole->size() + 1))
+                               : "");
   }
 
   void read_check(const Value& value) {

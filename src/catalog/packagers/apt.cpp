@@ -1,6 +1,11 @@
 // Debian, Ubuntu and their kin.
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/shell.hpp"
-#include "catalog/registry.hpp"
+#include "base/text.hpp"
+#include "catalog/packagers/repo_fields.hpp"
 
 namespace podwright {
 namespace {
@@ -92,6 +97,80 @@ pw_remove() {
 }
 pw_remove)sh";
 
+/// deb822, which every apt since 1.1 reads.
+Result<RepoFiles> repo(const Wanted& wanted) {
+  const auto uris = wanted.list("uris");
+  const auto suites = wanted.list("suites");
+  if (uris.empty()) return repo_needs(wanted, "uris", "apt", "uris and suites");
+  if (suites.empty()) return repo_needs(wanted, "suites", "apt", "suites: [\"{{os.codename}}\"], or [\"/\"]");
+  // A suite that ends in a slash is a folder that holds the index itself: it has no components.
+  const bool flat = std::ranges::all_of(suites, [](const auto& suite) { return suite.ends_with('/'); });
+  auto components = wanted.list("components");
+  if (flat && !components.empty()) {
+    return refuse(wanted, "components", "a suite that ends in / has no components", "leave them out");
+  }
+  if (!flat && components.empty()) components = {"main"};
+  auto types = wanted.list("types");
+  if (types.empty()) types = {"deb"};
+
+  const auto source = wanted.text("key_source");
+  RepoFiles files{
+      .path = fmt::format("/etc/apt/sources.list.d/{}.sources", wanted.name),
+      // apt tells keys in armor from others by the name of the file.
+      .key_path = fmt::format("/etc/apt/keyrings/{}.{}", wanted.name, source.ends_with(".gpg") ? "gpg" : "asc"),
+      .pin_path = fmt::format("/etc/apt/preferences.d/{}.pref", wanted.name)};
+  files.content = fmt::format("# Written by podwright.\nTypes: {}\nURIs: {}\nSuites: {}\n", join(types, " "),
+                              join(uris, " "), join(suites, " "));
+  if (!components.empty()) files.content += fmt::format("Components: {}\n", join(components, " "));
+  const auto architectures = wanted.list("architectures");
+  if (!architectures.empty()) files.content += fmt::format("Architectures: {}\n", join(architectures, " "));
+  if (has_key(wanted)) files.content += fmt::format("Signed-By: {}\n", files.key_path);
+  if (!wanted.flag("enabled", true)) files.content += "Enabled: no\n";
+  for (const auto& option : repo_options(wanted, ": ")) files.content += option + "\n";
+
+  if (!wanted.has("pin_priority")) return files;
+  const auto host = uris.front().substr(uris.front().find("//") == std::string::npos
+                                            ? uris.front().size()
+                                            : uris.front().find("//") + 2);
+  files.pin = fmt::format("# Written by podwright.\nPackage: *\nPin: origin \"{}\"\nPin-Priority: {}\n",
+                          host.substr(0, host.find_first_of(":/")), wanted.integer("pin_priority", 500));
+  return files;
+}
+
+const std::string try_repo = R"sh(
+# apt refuses everything when two sources contradict each other, so that is asked before.
+pw_fits() {
+  mkdir "$1/parts" || return
+  for part in /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    case $part in
+      */"$2.sources" | *'*'*) ;;
+      *) cp "$part" "$1/parts/" || return ;;
+    esac
+  done
+  cp "$1/real/$2.sources" "$1/parts/" &&
+    apt-get -o Dir::Etc::sourceparts="$1/parts" indextargets >/dev/null
+}
+# apt-get calls some failures warnings and ends well, and takes an old index for the new one.
+pw_try_repo() {
+  pw_fits "$1" "$2" || return
+  tries=24
+  while :; do
+    out=$(apt-get -q update -o Dir::Etc::sourcelist="$1/$2.sources" -o Dir::Etc::sourceparts=- \
+      -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any 2>&1)
+    status=$?
+    case $out in *'Could not get lock'*) ;; *) break ;; esac
+    tries=$((tries - 1))
+    if [ "$tries" -le 0 ]; then break; fi
+    sleep 5
+  done
+  bad=$(printf '%s\n' "$out" | grep -E \
+    '^E: |^Err:|^W: .*([Ff]ailed to fetch|GPG error|signature|NO_PUBKEY|not signed|ignored, or old)')
+  if [ "$status" = 0 ] && [ -z "$bad" ]; then return 0; fi
+  printf '%s\n' "${bad:-$out}" >&2
+  return 1
+}
+pw_try_repo)sh";
+
 const Registered apt{Packager{
     .id = "apt",
     .summary = "apt and dpkg: Debian, Ubuntu",
@@ -101,6 +180,8 @@ const Registered apt{Packager{
     .hold = "apt-mark hold",
     .unhold = "apt-mark unhold",
     .versioned = versioned,
+    .repo = repo,
+    .try_repo = try_repo,
 }};
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Red Hat, Rocky, Alma, Fedora, openEuler: dnf, or yum where that is all there is.
 #include "base/shell.hpp"
-#include "catalog/registry.hpp"
+#include "catalog/packagers/repo_fields.hpp"
 
 namespace podwright {
 namespace {
@@ -59,6 +59,25 @@ pw_remove() {
 }
 pw_remove)sh";
 
+Result<RepoFiles> repo(const Wanted& wanted) {
+  return yum_repo(wanted, "/etc/yum.repos.d", wanted.flag("module_hotfixes", false) ? "module_hotfixes=1\n" : "");
+}
+
+// The folder takes the place of /etc/yum.repos.d: only this repository is fetched, into the cache
+// that the real one uses (its name there comes from the id and the URL).
+const std::string try_repo = common + R"sh(
+pw_try_repo() {
+  if command -v dnf >/dev/null 2>&1; then
+    out=$(dnf -y -q --setopt=reposdir="$1" --repo="$2" --setopt="$2.skip_if_unavailable=0" \
+      makecache --refresh 2>&1) && return
+  else
+    out=$(yum -y -q --setopt=reposdir="$1" --setopt="$2.skip_if_unavailable=0" makecache 2>&1) && return
+  fi
+  printf '%s\n' "$out" >&2
+  return 1
+}
+pw_try_repo)sh";
+
 const Registered dnf{Packager{
     .id = "dnf",
     .summary = "dnf or yum, and rpm: Red Hat, Rocky, Alma, Fedora, openEuler",
@@ -68,6 +87,8 @@ const Registered dnf{Packager{
     .hold = common + "pw_lock add",
     .unhold = common + "pw_lock delete",
     .versioned = versioned,
+    .repo = repo,
+    .try_repo = try_repo,
 }};
 
 }  // namespace

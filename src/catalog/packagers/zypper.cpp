@@ -1,6 +1,6 @@
 // SUSE Linux Enterprise and openSUSE.
 #include "base/shell.hpp"
-#include "catalog/registry.hpp"
+#include "catalog/packagers/repo_fields.hpp"
 
 namespace podwright {
 namespace {
@@ -46,6 +46,26 @@ pw_remove() {
 }
 pw_remove)sh";
 
+Result<RepoFiles> repo(const Wanted& wanted) {
+  return yum_repo(wanted, "/etc/zypp/repos.d", "type=rpm-md\nautorefresh=1\nkeeppackages=0\n");
+}
+
+// A key that the profile holds is trusted by name; only where the profile names a URL does zypper
+// take the key that it finds there.
+const std::string try_repo = common + R"sh(
+pw_try_repo() {
+  import=
+  if [ -f "$1/key.asc" ]; then
+    rpm --import "$1/key.asc" || return
+  elif grep -q '^gpgkey=' "$1/$2.repo"; then
+    import=--gpg-auto-import-keys
+  fi
+  out=$(pw_zypper --reposd-dir "$1" $import refresh --force "$2" 2>&1) && return
+  printf '%s\n' "$out" >&2
+  return 1
+}
+pw_try_repo)sh";
+
 const Registered zypper{Packager{
     .id = "zypper",
     .summary = "zypper and rpm: SUSE, openSUSE",
@@ -56,6 +76,8 @@ const Registered zypper{Packager{
     .unhold = common + "pw_zypper removelock",
     .versioned = versioned,
     .version_globs = false,
+    .repo = repo,
+    .try_repo = try_repo,
 }};
 
 }  // namespace

@@ -112,13 +112,9 @@ std::optional<Observed> known(const Wanted& wanted, const Facts& facts) {
 
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                                const PlanContext& context) {
-  const auto* packager = packager_for(context.facts);
-  if (packager == nullptr) {
-    return fail({.fault = Fault::remote,
-                 .what = "this node has no package manager that podwright knows",
-                 .step = wanted.id(),
-                 .hint = fmt::format("known are {}", human_list(names_in_catalog<Packager>()))});
-  }
+  const auto known_packager = require_packager(wanted, context.facts);
+  if (!known_packager) return fail(known_packager.error());
+  const auto* packager = *known_packager;
   if (const auto words = check_words(wanted, *packager); !words) return fail(words.error());
   if (const auto reading = read(wanted, observed); !reading) return fail(reading.error());
 

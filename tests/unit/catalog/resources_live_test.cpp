@@ -353,4 +353,147 @@ TEST_CASE("resources live: a command") {
   }
 }
 
+namespace {
+
+/// What the engine does before a step runs: the files of `step` in a folder, by their digests.
+std::string bring(const TempDir& dir, const std::vector<std::string>& files) {
+  const auto folder = dir / "artifacts";
+  std::filesystem::create_directories(folder);
+  for (const auto& file : files) {
+    std::filesystem::copy_file(file, folder + "/" + sha256_hex(content_of(file)),
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  return sh::assign("PODWRIGHT_ARTIFACTS", folder);
+}
+
+void must(const std::string& script) {
+  const auto run = run_sh("sh", script);
+  REQUIRE_MESSAGE(run.exit_status == 0, run.err);
+}
+
+bool has_tool(const std::string& tool) {
+  return run_sh("sh", "command -v " + tool).exit_status == 0;
+}
+
+}  // namespace
+
+TEST_CASE("resources live: an archive of every compression is unpacked, replaced, and taken away") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto in = sh::assign("d", dir.path().string()) + "cd \"$d\" || exit\n";
+    must(in + "mkdir -p 'top 1/bin' && echo one >'top 1/bin/it'\''s' && tar -cf 1.tar 'top 1'\n"
+              "echo two >'top 1/bin/two' && rm 'top 1/bin/it'\''s' && tar -cf 2.tar 'top 1'\n");
+    const auto dest = dir / "deep/de st";
+    const auto wanted = [&](const std::string& file, const std::string& creates) {
+      return make("archive", {{"dest", dest},
+                              {"source", file},
+                              {"sha256", sha256_hex(content_of(file))},
+                              {"strip", std::int64_t{1}},
+                              {"creates", creates},
+                              {"owner", me()}});
+    };
+    const std::pair<std::string, std::string> packed[] = {
+        {"gzip", "gz"}, {"xz", "xz"}, {"bzip2", "bz2"}, {"zstd", "zst"}};
+    for (const auto& [tool, ending] : packed) {
+      if (!has_tool(tool)) continue;
+      CAPTURE(tool);
+      const auto file = dir / ("1.tar." + ending);
+      must(in + tool + " -c 1.tar >" + sh::quote(file));
+      const auto step = converge(shell, wanted(file, "bin/it's"), bring(dir, {file}));
+      CHECK(step.artifacts.size() == 1);
+      CHECK(content_of(dest + "/bin/it's") == "one\n");
+    }
+    const auto two = dir / "2.tar";
+    converge(shell, wanted(two, "bin/two"), bring(dir, {two}));
+    CHECK_FALSE(std::filesystem::exists(dest + "/bin/it's"));
+    CHECK(entries_of(dir / "deep") == 1);  // nothing is left beside it
+
+    std::filesystem::remove(dest + "/bin/two");
+    CHECK(converge(shell, wanted(two, "bin/two"), bring(dir, {two})).why.find("is gone") !=
+          std::string::npos);
+
+    // What can't be unpacked leaves what was there, and says why.
+    const std::pair<std::string, std::string> bad[] = {
+        {"printf '\\037\\213 no archive'", "could not be unpacked"},
+        {"printf 'PK\\003\\004'", "is a zip file"},
+        {"cat \"$d/1.tar\"", "holds no bin/two"}};
+    for (const auto& [make_it, message] : bad) {
+      const auto file = dir / "bad.tar";
+      must(sh::assign("d", dir.path().string()) + make_it + " >" + sh::quote(file));
+      const auto steps = plan_now(shell, wanted(file, "bin/two"));
+      const auto run = run_sh(shell, bring(dir, {file}) + steps.at(0).script);
+      CHECK(run.exit_status != 0);
+      CHECK_MESSAGE(run.err.find(message) != std::string::npos, run.err);
+      CHECK(content_of(dest + "/bin/two") == "two\n");
+      CHECK(entries_of(dir / "deep") == 1);
+    }
+    const auto lost = run_sh(shell, sh::assign("PODWRIGHT_ARTIFACTS", dir / "nowhere") +
+                                        plan_now(shell, wanted(dir / "1.tar", "bin/it's")).at(0).script);
+    CHECK(lost.exit_status == 1);
+    CHECK(lost.err.find("did not arrive") != std::string::npos);
+
+    converge(shell, make("archive", {{"dest", dest}, {"state", std::string("absent")}}));
+    CHECK(entries_of(dir / "deep") == 0);
+  }
+}
+
+TEST_CASE("resources live: an archive whose decompressor is missing names it") {
+  const TempDir dir;
+  const auto file = dir / "x.tar.xz";
+  REQUIRE(write_file(file, std::string("\xfd" "7zXZ\0", 6)));
+  const auto wanted = make("archive", {{"dest", dir / "x"}, {"source", file}, {"sha256", sha256_hex(content_of(file))}});
+  const auto steps = plan_now("sh", wanted);
+  // Only what the script needs before it looks at the archive.
+  must(sh::assign("b", dir / "bin") + "mkdir \"$b\" && for t in od tr; do ln -s \"$(command -v $t)\" \"$b/$t\"; done");
+  const auto run = run_sh("sh", bring(dir, {file}) + sh::assign("PATH", dir / "bin") + steps.at(0).script);
+  CHECK(run.exit_status == 1);
+  CHECK_MESSAGE(run.err.find("compressed with xz, which this node lacks") != std::string::npos, run.err);
+}
+
+TEST_CASE("resources live: a vendor's installer is proven by its version") {
+  for (const auto& shell : shells()) {
+    const TempDir dir;
+    const auto file = dir / "driver-2.run";
+    REQUIRE(write_file(file, "#!/bin/sh\n[ \"$1 $2\" = '--silent it'\\''s' ] || exit 7\n"
+                             "[ \"${0##*/}\" = driver-2.run ] || exit 8\n"
+                             "echo \"${VERSION:-2.1}\" >\"$TARGET\"; exit ${STATUS:-0}\n"));
+    const auto target = dir / "version";
+    const auto wanted = [&](const std::string& version) {
+      return make("installer",
+                  {{"name", std::string("driver")},
+                   {"source", file},
+                   {"sha256", sha256_hex(content_of(file))},
+                   {"args", Value::Array{Value(std::string("--silent")), Value(std::string("it's"))}},
+                   {"probe", "cat " + sh::quote(target)},
+                   {"version", version},
+                   {"accept_exit", Value::Array{Value(std::int64_t{3})}},
+                   {"log", file},
+                   {"uninstall", "rm " + sh::quote(target)}});
+    };
+    const auto env = bring(dir, {file}) + sh::assign("TARGET", target) + "export TARGET\n";
+    const auto step = converge(shell, wanted("2.*"), env);
+    CHECK(content_of(target) == "2.1\n");
+
+    const auto run = [&](const std::string& with, const std::string& version) {
+      REQUIRE(write_file(target, "1.0\n"));
+      return run_sh(shell, env + with + plan_now(shell, wanted(version)).at(0).script);
+    };
+    CHECK(run("export STATUS=3\n", "2.1").exit_status == 0);
+    const auto failed = run("export STATUS=4\n", "2.1");
+    CHECK(failed.exit_status == 1);
+    CHECK(failed.err.find("driver-2.run ended with 4") != std::string::npos);
+    CHECK(failed.err.find("the end of ") != std::string::npos);
+    const auto lied = run("export VERSION=9\n", "2.1");
+    CHECK(lied.exit_status == 1);
+    CHECK_MESSAGE(lied.err.find("its probe prints \"9\", wanted 2.1") != std::string::npos, lied.err);
+
+    // Undo, as the ledger runs it.
+    REQUIRE(write_file(dir / "before", "\n"));
+    CHECK(run_sh(shell, sh::assign("before", dir / "before") + step.undo.restore).exit_status == 0);
+    CHECK_FALSE(std::filesystem::exists(target));
+    REQUIRE(write_file(dir / "before", "1.0\n"));
+    CHECK(run_sh(shell, sh::assign("before", dir / "before") + step.undo.restore).exit_status == 1);
+  }
+}
+
 }  // namespace podwright::test

@@ -92,6 +92,9 @@ void check_step(const Step& step, const Value& expected, const Wanted& wanted) {
     CHECK(step.batch_words == list_at(expected, "batch_words"));
     CHECK_FALSE(step.batch.empty());
   }
+  for (const auto& source : list_at(expected, "artifacts")) {
+    CHECK(std::ranges::find(step.artifacts, source, &Artifact::source) != step.artifacts.end());
+  }
   for (const auto& name : list_at(expected, "secrets")) {
     CHECK(std::ranges::any_of(step.secrets, [&](const auto& one) { return one.second == name; }));
   }

@@ -41,8 +41,9 @@ Schema small_schema() {
       kind("hostname", "name", {}),
   };
   schema.measurements = {"iperf3", "mpi-allreduce"};
-  schema.checks = {"gpu.count", "fs.use"};
+  schema.checks = {"gpu.count", "fs.use", "svc"};
   schema.check_options["gpu.count"] = {field("expect", "integer")};
+  schema.check_options["svc"] = {field("ignore", "list")};
   schema.handoffs = {{"hosts", ""},
                      {"slurm", "handoff/slurm-site"},
                      {"ghost", "handoff/does-not-exist"},
