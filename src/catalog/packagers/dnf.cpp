@@ -1,6 +1,6 @@
 // Red Hat, Rocky, Alma, Fedora, openEuler: dnf, or yum where that is all there is.
-#include "base/shell.hpp"
 #include "catalog/packagers/repo_fields.hpp"
+#include "catalog/packagers/rpm.hpp"
 
 namespace podwright {
 namespace {
@@ -8,10 +8,7 @@ namespace {
 // A held version is a line: name-epoch:version… (dnf 4), epoch:name-version… (yum), name = "…" (dnf
 // 5).
 std::string query(const std::string& name) {
-  return sh::assign("n", name) + R"sh(
-v=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$n" 2>/dev/null) || exit 0
-echo 'state installed'
-for one in $v; do echo "version $one"; done
+  return rpm_query(name) + R"sh(
 for list in /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list \
     /etc/dnf/versionlock.toml; do
   [ -r "$list" ] || continue
@@ -45,8 +42,20 @@ pw_lock() {
 )sh";
 
 const std::string install = common + R"sh(
+# A run that was cut off: dnf puts the newer one in place and takes the older one out.
+pw_mend() {
+  twice=$(rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort | uniq -d | grep -v -e '^kernel' -e '^gpg-pubkey')
+  [ -n "$twice" ] || return 0
+  echo "finishing an earlier run that was cut off and left two versions of" $twice
+  if command -v dnf >/dev/null 2>&1; then
+    pw_dnf remove --duplicates
+  else
+    package-cleanup -y --cleandupes
+  fi
+}
 # The usual cause of a failure is old metadata, which names files that the mirror has replaced.
 pw_install() {
+  pw_mend
   pw_dnf install "$@" || { pw_dnf clean expire-cache && pw_dnf install "$@"; }
 }
 pw_install)sh";
@@ -64,15 +73,18 @@ Result<RepoFiles> repo(const Wanted& wanted) {
 }
 
 // The folder takes the place of /etc/yum.repos.d: only this repository is fetched, into the cache
-// that the real one uses (its name there comes from the id and the URL).
+// that the real one uses (its name there comes from the id and the URL). Keys that were taken for it
+// before are forgotten there: the metadata must be signed by this one.
 const std::string try_repo = common + R"sh(
 pw_try_repo() {
+  rm -rf /var/cache/dnf/"$2"-*/pubring || return
   if command -v dnf >/dev/null 2>&1; then
     out=$(dnf -y -q --setopt=reposdir="$1" --repo="$2" --setopt="$2.skip_if_unavailable=0" \
       makecache --refresh 2>&1) && return
   else
     out=$(yum -y -q --setopt=reposdir="$1" --setopt="$2.skip_if_unavailable=0" makecache 2>&1) && return
   fi
+  rm -rf /var/cache/dnf/"$2"-*/pubring
   printf '%s\n' "$out" >&2
   return 1
 }

@@ -1,15 +1,12 @@
 // SUSE Linux Enterprise and openSUSE.
-#include "base/shell.hpp"
 #include "catalog/packagers/repo_fields.hpp"
+#include "catalog/packagers/rpm.hpp"
 
 namespace podwright {
 namespace {
 
 std::string query(const std::string& name) {
-  return sh::assign("n", name) + R"sh(
-v=$(rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$n" 2>/dev/null) || exit 0
-echo 'state installed'
-for one in $v; do echo "version $one"; done
+  return rpm_query(name) + R"sh(
 [ -r /etc/zypp/locks ] || exit 0
 while read -r key value; do
   if [ "$key $value" = "solvable_name: $n" ]; then echo 'held yes'; fi
@@ -35,7 +32,17 @@ const std::string install = common + R"sh(
 pw_try() {
   pw_zypper install --no-recommends --oldpackage --auto-agree-with-licenses "$@"
 }
-pw_install() { pw_try "$@" || { pw_zypper refresh && pw_try "$@"; }; }
+# A run that was cut off: rpm takes the older one out as it puts the newer one in place once more.
+pw_mend() {
+  for twice in $(rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort | uniq -d | grep -v -e '^kernel' -e '^gpg-pubkey'); do
+    echo "finishing an earlier run that was cut off and left two versions of $twice"
+    pw_zypper install --force --oldpackage "${twice%.*}"
+  done
+}
+pw_install() {
+  pw_mend
+  pw_try "$@" || { pw_zypper refresh && pw_try "$@"; }
+}
 pw_install)sh";
 
 const std::string remove = common + R"sh(
@@ -50,11 +57,14 @@ Result<RepoFiles> repo(const Wanted& wanted) {
   return yum_repo(wanted, "/etc/zypp/repos.d", "type=rpm-md\nautorefresh=1\nkeeppackages=0\n");
 }
 
-// A key that the profile holds is trusted by name; only where the profile names a URL does zypper
-// take the key that it finds there.
+// A key that the profile holds is trusted as that one; only where the profile names a URL does zypper
+// take the key that it finds there. rpm's keys are those of all repositories: one that verified nothing
+// is taken out again.
 const std::string try_repo = common + R"sh(
+pw_keys() { rpm -qa 'gpg-pubkey*' | sort; }
 pw_try_repo() {
   import=
+  known=$(pw_keys)
   if [ -f "$1/key.asc" ]; then
     rpm --import "$1/key.asc" || return
   elif grep -q '^gpgkey=' "$1/$2.repo"; then
@@ -62,6 +72,9 @@ pw_try_repo() {
   fi
   out=$(pw_zypper --reposd-dir "$1" $import refresh --force "$2" 2>&1) && return
   printf '%s\n' "$out" >&2
+  pw_keys | while read -r key; do
+    case $known in *"$key"*) ;; *) rpm -e "$key" ;; esac
+  done
   return 1
 }
 pw_try_repo)sh";

@@ -58,6 +58,7 @@ Status parse_packages(const Observed& observed, Facts& facts) {
   struct Installed {
     std::string version;
     std::int64_t when = 0;
+    bool twice = false;  ///< in two versions
   };
   std::map<std::string, Installed> packages;
   for (std::size_t i = 1; i < lines->size(); ++i) {
@@ -76,13 +77,19 @@ Status parse_packages(const Observed& observed, Facts& facts) {
     if (f[1] == "gpg-pubkey") continue;  // rpm's way to keep keys
     // Kernels are installed side by side: the one that came last counts.
     auto& package = packages[std::string(f[1])];
+    const bool twice = package.twice || (!package.version.empty() && package.version != f[2]);
     if (package.version.empty() || *when >= package.when) {
       package = {.version = std::string(f[2]), .when = *when};
     }
+    package.twice = twice;
   }
   facts.package_manager = manager;
   facts.packages.clear();
-  for (auto& [name, package] : packages) facts.packages[name] = std::move(package.version);
+  for (auto& [name, package] : packages) {
+    // What else is there twice is half an upgrade: as little installed as what dpkg has half of.
+    if (package.twice && !name.starts_with("kernel")) continue;
+    facts.packages[name] = std::move(package.version);
+  }
   return {};
 }
 

@@ -76,11 +76,18 @@ Step packager_step(const Wanted& wanted, std::string action, std::string why,
   return step;
 }
 
-/// The step with a transaction of its own: a hold is lifted before it, or put back after.
-Step alone(Step step, const std::string& before, const std::string& after) {
+/// The step with a transaction of its own: a hold is lifted before it and, unless the package is gone
+/// then, put back after it. One that fails leaves the package as held as it was.
+Step alone(Step step, const Packager& packager, const std::string& name, bool held, bool hold) {
+  const auto unhold_it = fmt::format("{} {}", packager.unhold, sh::quote(name));
+  const auto hold_it = fmt::format("{} {}", packager.hold, sh::quote(name));
   step.batch.clear();
   step.batch_words.clear();
-  step.script = before + std::string(trim(step.script)) + " || exit\n" + after;
+  auto script = held ? unhold_it + " || exit\n" : std::string{};
+  script += trim(step.script);
+  script += held ? fmt::format(" || {{\n{}\nexit 1\n}}\n", hold_it) : " || exit\n";
+  if (hold) script += hold_it + " || exit\n";
+  step.script = std::move(script);
   return step;
 }
 
@@ -102,7 +109,10 @@ std::optional<Observed> known(const Wanted& wanted, const Facts& facts) {
   // The facts list names and versions; they do not tell what is held, nor another architecture's.
   if (facts.packages.empty() || wanted.name.find(':') != std::string::npos) return {};
   const auto place = facts.packages.find(wanted.name);
-  if (place == facts.packages.end()) return Observed{};
+  if (place == facts.packages.end()) {
+    // Where rpm has two versions of a package, the facts have none: its query says why.
+    return facts.package_manager == "apt" ? std::optional(Observed{}) : std::nullopt;
+  }
   const auto version = wanted.text("version");
   const bool hold_matters =
       wanted.text("state") == "held" || (!version.empty() && !matches(version, {place->second}));
@@ -126,9 +136,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                           : fmt::format("{} {} is installed, wanted absent", wanted.name,
                                         join(now.versions, " and "));
     auto step = packager_step(wanted, "remove", std::move(why), packager->remove, wanted.name);
-    if (now.held)
-      step = alone(std::move(step),
-                   fmt::format("{} {} || exit\n", packager->unhold, sh::quote(wanted.name)), {});
+    if (now.held) step = alone(std::move(step), *packager, wanted.name, true, false);
     return std::vector{std::move(step)};
   }
 
@@ -143,12 +151,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
         packager->hold, wanted.name)};
   }
   auto step = packager_step(wanted, "install", reason, packager->install, word);
-  if (hold || now.held) {
-    const auto name = sh::quote(wanted.name);
-    step = alone(std::move(step),
-                 now.held ? fmt::format("{} {} || exit\n", packager->unhold, name) : "",
-                 fmt::format("{} {} || exit\n", packager->hold, name));
-  }
+  if (hold || now.held) step = alone(std::move(step), *packager, wanted.name, now.held, true);
   return std::vector{step};
 }
 

@@ -381,8 +381,8 @@ TEST_CASE("resources live: an archive of every compression is unpacked, replaced
   for (const auto& shell : shells()) {
     const TempDir dir;
     const auto in = sh::assign("d", dir.path().string()) + "cd \"$d\" || exit\n";
-    must(in + "mkdir -p 'top 1/bin' && echo one >'top 1/bin/it'\''s' && tar -cf 1.tar 'top 1'\n"
-              "echo two >'top 1/bin/two' && rm 'top 1/bin/it'\''s' && tar -cf 2.tar 'top 1'\n");
+    must(in + "mkdir -p 'top 1/bin' && echo one >'top 1/bin/it'\\''s' && tar -cf 1.tar 'top 1'\n"
+              "echo two >'top 1/bin/two' && rm 'top 1/bin/it'\\''s' && tar -cf 2.tar 'top 1'\n");
     const auto dest = dir / "deep/de st";
     const auto wanted = [&](const std::string& file, const std::string& creates) {
       return make("archive", {{"dest", dest},
