@@ -85,7 +85,22 @@ command -v exportfs >/dev/null 2>&1 || {
 out=$(exportfs -r -a 2>&1)
 status=$?
 [ -z "$out" ] || printf '%s\n' "$out"
-[ "$status" = 0 ] || { echo 'exportfs refused the exports' >&2; exit 1; }
+if [ "$status" != 0 ]; then
+  # One bad file would stand in the way of all the others.
+  if [ -n "$kept" ]; then cat "$kept" >"$f"; else rm -f "$f"; fi
+  exportfs -r -a
+  echo 'exportfs refused the exports; they are what they were before' >&2
+  exit 1
+fi
+)sh";
+
+constexpr const char* keep = R"sh(
+kept=
+if [ -f "$f" ]; then
+  kept=$(mktemp) || exit
+  trap 'rm -f "$kept"' EXIT
+  cat "$f" >"$kept" || exit
+fi
 )sh";
 
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
@@ -126,6 +141,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                   "[ -d \"$p\" ] || { printf 'there is no folder %s to export: declare it as a "
                   "directory before\\n' \"$p\" >&2; exit 1; }\n";
   }
+  step.script += sh::assign("f", file.path) + keep;
   if (*change) {
     step.diff = (*change)->diff;
     step.script += fmt::format("(\n{}) || exit\n", (*change)->script);

@@ -106,6 +106,7 @@ if [ $((free + have)) -le $((mib * 1024)) ]; then
   printf 'there is no room for %s MiB of swap in %s\n' "$mib" "${p%/*}/" >&2
   exit 1
 fi
+if [ -n "$active" ]; then swapoff "$p" || exit; fi
 rm -f "$p"
 (
   umask 077
@@ -261,8 +262,8 @@ Result<std::vector<Step>> plan_present(const Wanted& wanted, const Reading& now,
     }
     if (!work.reasons.empty()) {
       // A file that is there and not in use is made anew: what is in it is anybody's guess.
-      if (is_active) work.before = assign + "swapoff \"$p\" || exit\n";
-      work.before += assign + sh::assign("mib", std::to_string(mib)) + std::string(create_script);
+      work.before = assign + sh::assign("active", is_active ? "yes" : "") +
+                    sh::assign("mib", std::to_string(mib)) + std::string(create_script);
     }
   }
   const bool turn_on = !work.reasons.empty();

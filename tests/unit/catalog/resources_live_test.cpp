@@ -496,4 +496,30 @@ TEST_CASE("resources live: a vendor's installer is proven by its version") {
   }
 }
 
+TEST_CASE("resources live: what GRUB is given is shell that does what it says") {
+  const auto made = [](const std::string& toml, const std::string& after) {
+    const auto wanted = make_wanted("kernel_param", toml);
+    const Facts facts;
+    const auto steps = kind_of("kernel_param")
+                           .plan(wanted,
+                                 {.out = "running ro iommu=off x\nloader update-grub\nboot linux /v ro iommu=off\n"
+                                         "type absent\n"},
+                                 {.facts = facts, .changing = nothing});
+    REQUIRE(steps);
+    std::string drop_in;
+    for (const auto line : lines(steps->at(0).diff)) {
+      if (line.starts_with('+') && !line.starts_with("+++")) drop_in += std::string(line.substr(1)) + "\n";
+    }
+    for (const auto& shell : shells()) {
+      const auto run = run_sh(shell, "GRUB_CMDLINE_LINUX='iommu=off a'\nGRUB_CMDLINE_LINUX_DEFAULT='quiet iommu iommux=1'\n" +
+                                         drop_in + "echo \"$GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT\"\n");
+      CHECK(trim(run.out) == after);
+      CHECK(run.err == "");
+    }
+  };
+  made("name = 'iommu'\nvalue = 'pt'\n", "iommu=off a quiet iommu iommux=1 iommu=pt");
+  made("name = 'nosmt'\n", "iommu=off a quiet iommu iommux=1 nosmt");
+  made("name = 'iommu'\nstate = 'absent'\n", "a quiet iommux=1");
+}
+
 }  // namespace podwright::test
