@@ -67,6 +67,13 @@ PODWRIGHT_CATALOG(Check)
 PODWRIGHT_CATALOG(Measurement)
 PODWRIGHT_CATALOG(Handoff)
 
+Observed assumed_state(const ResourceKind& kind, const Wanted& wanted, const Facts& facts) {
+  if (kind.known != nullptr) {
+    if (auto told = kind.known(wanted, facts)) return std::move(*told);
+  }
+  return {.out = kind.nothing == nullptr ? "type absent\n" : kind.nothing(wanted, facts)};
+}
+
 CheckStatus broken(const Check& check) {
   return check.severity == Severity::fatal ? CheckStatus::fail : CheckStatus::warn;
 }

@@ -77,7 +77,14 @@ struct ResourceKind {
                                     const PlanContext& context);
   /// The same as the probe would print, when the facts already tell it; saves running it. May be null.
   std::optional<Observed> (*known)(const Wanted& wanted, const Facts& facts) = nullptr;
+  /// What the probe prints on a machine that has nothing of it yet: plans against recorded facts judge
+  /// this. Null: "type absent", as of a file that is not there.
+  std::string (*nothing)(const Wanted& wanted, const Facts& facts) = nullptr;
 };
+
+/// The state as the facts tell it, and else as on a machine that has nothing of the resource: what plans
+/// against recorded facts take for observed.
+Observed assumed_state(const ResourceKind& kind, const Wanted& wanted, const Facts& facts);
 
 /// The files that make a repository known to a packager.
 struct RepoFiles {

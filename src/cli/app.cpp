@@ -25,6 +25,7 @@
 #include "config/config.hpp"
 #include "config/json.hpp"
 #include "config/nodeset.hpp"
+#include "engine/planner.hpp"
 #include "events/journal_sink.hpp"
 #include "events/ndjson_sink.hpp"
 #include "events/plain_sink.hpp"
@@ -154,6 +155,8 @@ Result<const Profile*> App::profile() {
   auto loaded = load_profile(name, (*inventory)->directory, (*inventory)->vars, globals_.set,
                              catalog_schema());
   if (!loaded) return fail(as_usage(loaded.error()));
+  if (auto complete = require_variables(*loaded); !complete) return fail(complete.error());
+  if (auto compatible = check_compatibility(*loaded); !compatible) return fail(compatible.error());
   profile_ = std::move(*loaded);
   return &*profile_;
 }

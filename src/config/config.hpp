@@ -63,9 +63,14 @@ struct Schema {
 ///   not to be rendered.
 /// - Names and `after` whose templates need variables only are rendered: ids are what they say.
 /// - Everything in `restart_on` counts as `after`, too.
+/// - A variable `x = { required = "what it is" }` has no default; until it is set it is in
+///   Profile::unset, and texts that need it stay templates.
 Result<Profile> load_profile(const std::string& name, const std::filesystem::path& directory,
                              const Value::Table& vars, const std::vector<std::string>& set,
                              const Schema& schema);
+
+/// Whether a profile may be used: an error that names every variable that has to be set first.
+Status require_variables(const Profile& profile);
 
 /// Names of the shipped profiles (those with a [profile] table), sorted.
 std::vector<std::string> list_profiles();

@@ -79,6 +79,13 @@ bool same_type(const Value& a, const Value& b) {
   return a.data.index() == b.data.index() || (a.number() && b.number());
 }
 
+/// What a variable without a default is, of { required = "…" }; null: it is another value.
+const std::string* required_text(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr || table->size() != 1 || table->front().first != "required") return nullptr;
+  return table->front().second.text();
+}
+
 /// Overrides a variable that is declared; a new value has the type of the old one.
 void override_variable(Value::Table& vars, const std::string& name, const Value& value,
                        Complaints& complaints) {
@@ -90,10 +97,14 @@ void override_variable(Value::Table& vars, const std::string& name, const Value&
                                           did_you_mean(name, known)));
     return;
   }
-  if (!same_type(*declared, value)) {
+  const bool fits = required_text(*declared) == nullptr ? same_type(*declared, value)
+                                                       : value.table() == nullptr && value.array() == nullptr;
+  if (!fits) {
     complaints.add(value.pos,
                    fmt::format("variable {} {}, as declared at {}", name,
-                               wrong_type(declared->type_name(), value), declared->pos.str()));
+                               wrong_type(required_text(*declared) == nullptr ? declared->type_name() : "a text",
+                                          value),
+                               declared->pos.str()));
     return;
   }
   set_value(vars, name, value);
@@ -113,7 +124,9 @@ void set_from_command_line(Value::Table& vars, const std::string& given, Complai
   const auto* declared = find_value(vars, name);
   // A declared text stays one, also when it looks like a number.
   const bool quoted = text.starts_with('"') || text.starts_with('\'');
-  if (quoted || declared == nullptr || declared->text() == nullptr) {
+  const bool stays_text =
+      declared != nullptr && (declared->text() != nullptr || required_text(*declared) != nullptr);
+  if (quoted || !stays_text) {
     const auto parsed = parse_toml("value = " + text, pos.file);
     if (parsed && parsed->table()->size() == 1) value = parsed->table()->front().second;
   }
@@ -134,6 +147,16 @@ Value::Table merge_variables(const std::vector<const ProfileFile*>& files,
   for (const auto& [name, value] : cluster) override_variable(vars, name, value, complaints);
   for (const auto& given : set) set_from_command_line(vars, given, complaints);
   return vars;
+}
+
+/// Takes the variables that nobody has given a value out of `vars`.
+std::vector<UnsetVariable> take_unset(Value::Table& vars) {
+  std::vector<UnsetVariable> unset;
+  for (const auto& [name, value] : vars) {
+    if (const auto* what = required_text(value)) unset.push_back({name, *what, value.pos});
+  }
+  std::erase_if(vars, [](const auto& one) { return required_text(one.second) != nullptr; });
+  return unset;
 }
 
 // --- resources -----------------------------------------------------------------------------------
@@ -319,6 +342,7 @@ Result<Profile> load_profile(const std::string& name, const fs::path& directory,
   merge_order.push_back(&own.back());
 
   profile.vars = merge_variables(merge_order, vars, set, complaints);
+  profile.unset = take_unset(profile.vars);
   profile.resources =
       merge_resources(merge_order, rank, schema, to_json(Value(profile.vars)), complaints);
   for (const auto* file : merge_order) merge_rest(profile, *file);
@@ -326,6 +350,18 @@ Result<Profile> load_profile(const std::string& name, const fs::path& directory,
   check_dependencies(profile.resources, complaints);
   if (const auto status = complaints.status(); !status) return fail(status.error());
   return profile;
+}
+
+Status require_variables(const Profile& profile) {
+  if (profile.unset.empty()) return {};
+  std::string missing;
+  for (const auto& one : profile.unset) {
+    missing += fmt::format("\n  {}: {} ({})", one.name, one.what, one.pos.str());
+  }
+  return fail(Fault::usage,
+              fmt::format("profile {} needs {} that only the site can give:{}", profile.name,
+                          count_of(profile.unset.size(), "variable"), missing),
+              "set them in [vars] of cluster.toml, or with --set NAME=VALUE");
 }
 
 std::vector<std::string> list_profiles() {

@@ -8,7 +8,6 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "catalog/registry.hpp"
 #include "config/json.hpp"
 #include "engine/fan_out.hpp"
 
@@ -35,6 +34,23 @@ std::filesystem::path memory_of(const Inventory& inventory) {
 }
 
 }  // namespace
+
+Facts facts_from_probes(const NodeId& node, const std::map<std::string_view, Observed>& observed) {
+  Facts facts;
+  facts.node = node;
+  for (const auto& probe : catalog<Probe>()) {
+    const auto output = observed.find(probe.id);
+    const std::string id(probe.id);
+    if (output == observed.end()) {
+      facts.missing[id] = "its output never arrived";
+    } else if (output->second.timed_out || output->second.exit_status != 0) {
+      facts.missing[id] = reason_of(probe, output->second);
+    } else if (const auto parsed = probe.parse(output->second, facts); !parsed) {
+      facts.missing[id] = parsed.error().what;
+    }
+  }
+  return facts;
+}
 
 std::map<NodeId, Result<Facts>> gather_facts(Site& site) {
   const auto& probes = catalog<Probe>();
@@ -63,19 +79,12 @@ std::map<NodeId, Result<Facts>> gather_facts(Site& site) {
       all.emplace(node, tl::unexpected(*result.error));
       continue;
     }
-    Facts facts;
-    facts.node = node;
+    std::map<std::string_view, Observed> observed;
     for (std::size_t i = 0; i < probes.size(); ++i) {
       const auto frame = result.frames.find(i);
-      const std::string id(probes[i].id);
-      if (frame == result.frames.end()) {
-        facts.missing[id] = "its output never arrived";
-      } else if (frame->second.timed_out || frame->second.exit_status != 0) {
-        facts.missing[id] = reason_of(probes[i], frame->second);
-      } else if (const auto parsed = probes[i].parse(frame->second, facts); !parsed) {
-        facts.missing[id] = parsed.error().what;
-      }
+      if (frame != result.frames.end()) observed[probes[i].id] = frame->second;
     }
+    auto facts = facts_from_probes(node, observed);
     if (facts.clock_epoch > 0) facts.time_offset_seconds = facts.clock_epoch - clock_read[node];
     all.emplace(node, std::move(facts));
   }

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "catalog/registry.hpp"
 #include "engine/site.hpp"
 #include "model/facts.hpp"
 
@@ -11,6 +12,9 @@ namespace podwright {
 /// Facts, or why there are none. A probe that failed leaves its part empty and is named in
 /// Facts::missing; a node that was not reached is an error.
 std::map<NodeId, Result<Facts>> gather_facts(Site& site);
+
+/// The facts that outputs of probes tell (probe id -> output); those that failed are in Facts::missing.
+Facts facts_from_probes(const NodeId& node, const std::map<std::string_view, Observed>& observed);
 
 /// The facts that arrived, and the nodes that have none.
 struct Gathered {

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
+#include "catalog/rules/compatibility.hpp"
 #include "config/json.hpp"
 #include "engine/fan_out.hpp"
 #include "engine/gather.hpp"
@@ -363,6 +364,23 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
   return plan;
 }
 
+Status check_compatibility(const Profile& profile) {
+  const auto vars = to_json(Value(profile.vars));
+  auto resources = profile.resources;
+  for (auto& wanted : resources) {
+    for (auto& [name, value] : wanted.fields) {
+      const auto* text = value.text();
+      // What needs facts stays a template, and is judged on each node.
+      if (text != nullptr && name == "version") value.data = render::text(*text, vars, "").value_or(*text);
+    }
+  }
+  const auto broken = incompatibilities({resources, profile.vars});
+  if (broken.empty()) return {};
+  std::string text;
+  for (const auto& one : broken) text += (text.empty() ? "" : "\n") + one.what;
+  return fail(Fault::usage, std::move(text), "change one of the two sides in the profile or its variables");
+}
+
 std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId, Facts>& facts) {
   const auto matches = [](const std::vector<std::string>& wanted, const std::string& name,
                           const std::string& version) {
@@ -392,14 +410,73 @@ std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId
   return unfit;
 }
 
-Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore& secrets,
-                                 const std::vector<std::string>& components) {
-  auto gathered = sort_out(gather_facts(site));
-  if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while reading facts");
+namespace {
+
+/// Moves the nodes on which versions would meet that do not go together (a kernel and its headers, what
+/// the profile pins and what is installed) to the failed ones.
+void set_aside_incompatible(Gathered& gathered, std::map<NodeId, NodeWanted>& wanted, const Profile& profile) {
+  for (auto node = wanted.begin(); node != wanted.end();) {
+    auto facts = gathered.facts.at(node->first);
+    if (is_container(facts)) facts.kernel.clear();
+    const auto broken = incompatibilities({node->second.resources, profile.vars, &facts});
+    if (broken.empty()) {
+      ++node;
+      continue;
+    }
+    gathered.failed[node->first] = {.fault = Fault::validation,
+                                    .what = broken.front().what,
+                                    .node = node->first,
+                                    .hint = "change one of the two sides in the profile or its variables"};
+    gathered.facts.erase(node->first);
+    node = wanted.erase(node);
+  }
+}
+
+/// Moves the nodes that the profile is not for to the failed ones.
+void set_aside_unsuitable(Gathered& gathered, const Profile& profile) {
   for (auto& [node, error] : unsuitable(profile, gathered.facts)) {
     gathered.facts.erase(node);
     gathered.failed.emplace(node, std::move(error));
   }
+}
+
+bool has_public_half(const Wanted& wanted) {
+  return wanted.kind == "secret" && wanted.text("kind", "random").starts_with("ssh-");
+}
+
+}  // namespace
+
+Result<Planned> plan_recorded(const Inventory& inventory, const Profile& profile, Gathered recorded,
+                              const std::vector<std::string>& components) {
+  set_aside_unsuitable(recorded, profile);
+  std::map<std::string, std::string> public_keys;
+  for (const auto& wanted : profile.resources) {
+    if (!has_public_half(wanted)) continue;
+    const auto name = wanted.text("name", wanted.name);
+    public_keys[name] = "ssh-ed25519 MADE-WHEN-APPLIED " + name;
+  }
+  const auto host_keys = pinned_keys(inventory);
+  auto wanted = resolve(inventory, profile, recorded.facts, {recorded.facts, host_keys, public_keys},
+                        components);
+  if (!wanted) return fail(wanted.error());
+  set_aside_incompatible(recorded, *wanted, profile);
+  std::map<NodeId, ObservedNode> observed;
+  for (const auto& [node, resources] : *wanted) {
+    for (const auto& one : resources.resources) {
+      const auto* kind = find_in_catalog<ResourceKind>(one.kind);
+      observed[node].resources.push_back(assumed_state(*kind, one, recorded.facts.at(node)));
+    }
+  }
+  auto plan = make_plan(inventory, profile, *wanted, observed, recorded.facts, recorded.failed);
+  if (!plan) return fail(plan.error());
+  return Planned{.plan = std::move(*plan), .wanted = std::move(*wanted), .facts = std::move(recorded.facts)};
+}
+
+Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore& secrets,
+                                 const std::vector<std::string>& components) {
+  auto gathered = sort_out(gather_facts(site));
+  if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while reading facts");
+  set_aside_unsuitable(gathered, profile);
 
   // Configuration that lists all nodes must not forget one that is down just now.
   auto known = remembered_facts(site.inventory);
@@ -410,7 +487,7 @@ Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore
   Profile with_digests = profile;
   for (auto& wanted : with_digests.resources) {
     if (wanted.kind != "secret") continue;
-    if (wanted.text("kind", "random").starts_with("ssh-")) {
+    if (has_public_half(wanted)) {
       auto line = secrets.public_half(wanted);
       if (!line) return fail(line.error());
       public_keys[wanted.text("name", wanted.name)] = std::move(*line);
@@ -424,6 +501,7 @@ Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore
   auto wanted = resolve(site.inventory, with_digests, gathered.facts, {known, host_keys, public_keys},
                         components);
   if (!wanted) return fail(wanted.error());
+  set_aside_incompatible(gathered, *wanted, with_digests);
   return Resolved{std::move(gathered.facts), std::move(gathered.failed), std::move(*wanted)};
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "catalog/registry.hpp"
+#include "engine/gather.hpp"
 #include "engine/render_context.hpp"
 #include "engine/secrets.hpp"
 #include "engine/site.hpp"
@@ -64,8 +65,17 @@ Result<Resolved> resolve_cluster(Site& site, const Profile& profile, SecretStore
 Result<Planned> plan_cluster(Site& site, const Profile& profile, SecretStore& secrets,
                              const std::vector<std::string>& components = {});
 
+/// The same against recorded facts, and no node is contacted: what the facts do not tell is taken to be
+/// as on a machine that has nothing of the profile yet. Secrets stay ungenerated; a public half is a
+/// text that says so. Nodes of `recorded.failed` stay failed.
+Result<Planned> plan_recorded(const Inventory& inventory, const Profile& profile, Gathered recorded,
+                              const std::vector<std::string>& components = {});
+
+/// Whether the versions that a profile pins go together, before any node is asked; the error names each
+/// rule that is broken, its two sides and its source.
+Status check_compatibility(const Profile& profile);
+
 /// Whether the profile may be used on these nodes (its `requires`); names each that may not.
 std::map<NodeId, Error> unsuitable(const Profile& profile, const std::map<NodeId, Facts>& facts);
-
 
 }  // namespace podwright

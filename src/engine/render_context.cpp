@@ -147,6 +147,22 @@ Json node_entry(const Node& node, const Facts* facts, const std::string& host_ke
   return entry;
 }
 
+/// The compute nodes below each leaf switch that a label names, as topology.conf wants them.
+Json leaves_of(const Inventory& inventory) {
+  std::map<std::string, std::string> nodes_of;
+  for (const auto* node : inventory.with_role("compute")) {
+    const auto leaf = node->labels.find("leaf");
+    if (leaf == node->labels.end()) continue;
+    auto& list = nodes_of[leaf->second];
+    list += (list.empty() ? "" : ",") + node->name;
+  }
+  Json leaves = Json::array();
+  for (const auto& [name, nodes] : nodes_of) {
+    leaves.push_back({{"name", name}, {"nodes", nodes}, {"comma", leaves.empty() ? "" : ","}});
+  }
+  return leaves;
+}
+
 }  // namespace
 
 Json shared_context(const Inventory& inventory, const Profile& profile, const ContextInputs& inputs) {
@@ -170,11 +186,20 @@ Json shared_context(const Inventory& inventory, const Profile& profile, const Co
       memory_per_cpu = memory_per_cpu ? std::min(*memory_per_cpu, share) : share;
     }
   }
+  context["has_nvidia"] = std::ranges::any_of(
+      context["compute"], [](const Json& entry) { return entry["gpu_vendor"] == "nvidia"; });
+  context["leaves"] = leaves_of(inventory);
+  context["has_leaves"] = context["leaves"].size() > 1;
   context["compute_count"] = context["compute"].size();
   context["compute_min_memory_per_cpu_mb"] = memory_per_cpu.value_or(1);
   context["secrets"] = Json::object();
   for (const auto& [name, line] : inputs.public_keys) context["secrets"][name] = {{"public", line}};
   return context;
+}
+
+bool is_container(const Facts& facts) {
+  constexpr std::array containers = {"systemd-nspawn", "docker", "podman", "lxc", "container-other"};
+  return std::ranges::find(containers, facts.virtualization) != containers.end();
 }
 
 Json node_context(Json shared, const Node& node, const Facts& facts) {
@@ -197,9 +222,10 @@ Json node_context(Json shared, const Node& node, const Facts& facts) {
   shared["memory_mb"] = facts.memory_bytes / mebibyte;
   shared["arch"] = facts.arch;
   shared["kernel"] = facts.kernel;
+  shared["arm64"] = facts.arch == "aarch64";
+  shared["package_manager"] = facts.package_manager;
   shared["virtualization"] = facts.virtualization;
-  constexpr std::array containers = {"systemd-nspawn", "docker", "podman", "lxc", "container-other"};
-  shared["container"] = std::ranges::find(containers, facts.virtualization) != containers.end();
+  shared["container"] = is_container(facts);
   shared["cgroup"] = {{"version", facts.cgroup_version}};
   return shared;
 }

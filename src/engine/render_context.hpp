@@ -22,6 +22,9 @@ struct ContextInputs {
 /// The part that is the same for all nodes: vars at top level, cluster, head, nodes, compute, secrets.
 Json shared_context(const Inventory& inventory, const Profile& profile, const ContextInputs& inputs);
 
+/// A container shares its kernel with others: it loads no modules and sets what is its own only.
+bool is_container(const Facts& facts);
+
 /// `shared` with what is the node's own: node, os, cpu, gpu, memory_mb, arch, kernel, container, cgroup.
 Json node_context(Json shared, const Node& node, const Facts& facts);
 

@@ -63,12 +63,20 @@ struct CheckSpec {
   SourcePos pos;
 };
 
+/// A variable without a default: only the site can know its value.
+struct UnsetVariable {
+  std::string name;
+  std::string what;  ///< what it is and how one comes by it
+  SourcePos pos;
+};
+
 struct Profile {
   std::string name;
   std::string summary;
   std::vector<std::string> requires_os;    ///< "debian 12"; empty: any
   std::vector<std::string> requires_arch;
   Value::Table vars;  ///< defaults, then cluster.toml, then --set: already merged
+  std::vector<UnsetVariable> unset;  ///< those that still have no value
   std::vector<Wanted> resources;  ///< in document order, includes first, overrides merged
   FabricSpec fabric;
   std::vector<MeasurementSpec> measurements;

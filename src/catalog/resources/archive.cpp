@@ -209,6 +209,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) { return "type absent\ncreates missing\n"; }
+
 const Registered archive{ResourceKind{
     .table = "archive",
     .key = "dest",
@@ -236,6 +238,7 @@ const Registered archive{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

@@ -94,6 +94,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                               .script = script_for(wanted, edit)});
 }
 
+std::string nothing(const Wanted&, const Facts&) { return "user absent\n"; }
+
 const Registered authorized_key{ResourceKind{
     .table = "authorized_key",
     .key = "user",
@@ -110,6 +112,7 @@ const Registered authorized_key{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

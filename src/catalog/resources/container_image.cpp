@@ -216,6 +216,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) { return "engine docker\nimage absent\n"; }
+
 const Registered container_image{ResourceKind{
     .table = "container_image",
     .key = "name",
@@ -241,6 +243,7 @@ const Registered container_image{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

@@ -51,6 +51,10 @@ hostname "$n" 2>/dev/null || printf '%s\n' "$n" >/proc/sys/kernel/hostname || ex
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts& facts) {
+  return fmt::format("running {0}\nkept {0}\n", facts.hostname);
+}
+
 const Registered hostname{ResourceKind{
     .table = "hostname",
     .key = "name",
@@ -60,6 +64,7 @@ const Registered hostname{ResourceKind{
                 .doc = "Host name; {{node.name}} is what cluster.toml calls the node"}},
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

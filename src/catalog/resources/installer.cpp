@@ -153,6 +153,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) { return "installed no\n"; }
+
 const Registered installer{ResourceKind{
     .table = "installer",
     .key = "name",
@@ -186,6 +188,7 @@ const Registered installer{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

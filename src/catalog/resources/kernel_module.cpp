@@ -119,6 +119,10 @@ fi
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) {
+  return "loaded no\n[boot]\ntype absent\n[options]\ntype absent\n";
+}
+
 const Registered kernel_module{ResourceKind{
     .table = "kernel_module",
     .key = "name",
@@ -141,6 +145,7 @@ const Registered kernel_module{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

@@ -216,6 +216,12 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   return std::vector{step};
 }
 
+// The loader that the packager's family of distributions has; what else its command line holds is unknown.
+std::string nothing(const Wanted&, const Facts& facts) {
+  return fmt::format("running ro\nloader {}\nboot ro\ntype absent\n",
+                     facts.package_manager == "apt" ? "update-grub" : "grubby");
+}
+
 const Registered kernel_param{ResourceKind{
     .table = "kernel_param",
     .key = "name",
@@ -238,6 +244,7 @@ const Registered kernel_param{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

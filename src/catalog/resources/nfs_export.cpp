@@ -154,6 +154,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) { return "server yes\ntype absent\n"; }
+
 const Registered nfs_export{ResourceKind{
     .table = "nfs_export",
     .key = "path",
@@ -171,6 +173,7 @@ const Registered nfs_export{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

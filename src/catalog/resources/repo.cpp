@@ -219,6 +219,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) {
+  return "[definition]\ntype absent\n[key]\ntype absent\n[pin]\ntype absent\n";
+}
+
 const Registered repo{ResourceKind{
     .table = "repo",
     .key = "name",
@@ -280,6 +284,7 @@ const Registered repo{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

@@ -242,6 +242,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   return std::vector{step};
 }
 
+std::string nothing(const Wanted&, const Facts&) {
+  return "LoadState not-found\nActiveState inactive\n";
+}
+
 const Registered service{ResourceKind{
     .table = "service",
     .key = "name",
@@ -266,6 +270,7 @@ const Registered service{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

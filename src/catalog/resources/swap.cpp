@@ -313,6 +313,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   return absent ? plan_absent(wanted, *now, *before) : plan_present(wanted, *now, *before);
 }
 
+std::string nothing(const Wanted&, const Facts&) {
+  return "kind absent\n[fstab]\ntype absent\n";
+}
+
 const Registered swap{ResourceKind{
     .table = "swap",
     .key = "path",
@@ -335,6 +339,7 @@ const Registered swap{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

@@ -99,6 +99,12 @@ printf '%s\n' "$v" >"$k" || { printf 'the kernel refused %s for %s\n' "$v" "$k" 
   return std::vector{step};
 }
 
+std::string nothing(const Wanted& wanted, const Facts& facts) {
+  const auto running = facts.sysctl.find(wanted.name);
+  return fmt::format("running {}\nwritable yes\ntype absent\n",
+                     running == facts.sysctl.end() ? "unknown" : running->second);
+}
+
 const Registered sysctl{ResourceKind{
     .table = "sysctl",
     .key = "key",
@@ -121,6 +127,7 @@ const Registered sysctl{ResourceKind{
         },
     .probe = probe,
     .plan = plan,
+    .nothing = nothing,
 }};
 
 }  // namespace

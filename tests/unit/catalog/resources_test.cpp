@@ -262,6 +262,25 @@ TEST_CASE("resources: nothing printed is never taken for a file as wanted") {
   }
 }
 
+TEST_CASE("resources: on a machine that has nothing of it, every kind has something to do") {
+  const std::set<std::string> changing;
+  std::set<std::string> planned;
+  for (const auto& one : resource_cases()) {
+    const auto& kind = kind_of(text_at(one.document, "kind"));
+    const auto wanted = make_wanted(kind, *one.document.find("wanted")->table());
+    if (one.document.find("error") != nullptr || wanted.text("state") == "absent") continue;
+    Facts facts = managed_by("apt");
+    const auto steps = kind.plan(wanted, assumed_state(kind, wanted, facts),
+                                 {.facts = facts, .changing = changing});
+    if (steps && !steps->empty()) planned.insert(std::string(kind.table));
+  }
+  for (const auto& kind : catalog<ResourceKind>()) {
+    CHECK_MESSAGE(planned.contains(std::string(kind.table)),
+                  kind.table << " cannot be planned against recorded facts: what does its probe print where "
+                                "there is nothing? See ResourceKind::nothing");
+  }
+}
+
 TEST_CASE("packagers: each is complete, and its texts are sh that every shell accepts") {
   for (const auto& packager : catalog<Packager>()) {
     CAPTURE(packager.id);

@@ -67,6 +67,15 @@ tool = "iperf3"
 targets = ["hosts"]
 )";
 
+/// Recorded facts of one node, node9, that has chrony.
+std::string recorded_node() {
+  const auto text = read_file(std::string(PODWRIGHT_CASES) + "/profile/facts/lab_cpu.json");
+  REQUIRE(text);
+  auto facts = Json::parse(*text);
+  facts["packages"] = {{"chrony", "4.3-2"}};
+  return Json{{"nodes", {{"node9", facts}}}}.dump();
+}
+
 /// A site's own measuring tool: every pair at 95 Gbit/s, but for what cu02 sends.
 constexpr std::string_view kProbe = R"(#!/bin/sh
 sed 's/[{}"]//g; s/\[//g; s/\]//g' | tr ',' '\n' | awk -F: '
@@ -95,6 +104,8 @@ TEST_CASE("what the operator got wrong is told on stderr, in one document with -
   folder.write("cluster.toml", kCluster);
   folder.write("tiny.toml", kProfile);
   folder.write("broken-profile.toml", "[profile]\nname = \"broken\"\n[[packag]]\nname = \"chrony\"\n");
+  folder.write("needy.toml", "[profile]\nname = \"needy\"\n[vars]\nkey = { required = \"the site's key\" }\n");
+  folder.write("facts.json", recorded_node());
   folder.write("edited.json", "{\"digest\": \"00\", \"nodes\": {}}");
   struct Case {
     std::vector<std::string> line;
@@ -111,6 +122,12 @@ TEST_CASE("what the operator got wrong is told on stderr, in one document with -
            {{"plan", "--profile", "broken-profile.toml"}, "broken-profile.toml:3"},
            {{"plan", "--profile", "nosuch"}, "nosuch"},
            {{"plan", "--set", "nosuch"}, "KEY=VALUE"},
+           {{"plan", "--profile", "needy.toml"}, "needy.toml:4:"},
+           {{"profile", "validate", "needy.toml"}, "the site's key"},
+           {{"plan", "--facts", "missing.json"}, "missing.json"},
+           {{"plan", "--facts", "tiny.toml"}, "does not hold facts"},
+           {{"plan", "--facts", "facts.json"}, "has facts of node9"},
+           {{"plan", "--facts", "facts.json", "--out", "plan.json"}, "cannot be applied"},
            {{"check", "--only", "fs.usee"}, "fs.use"},
            {{"validate", "--quick", "--full"}, "exclude each other"},
            {{"validate", "-n", "cu01"}, "two nodes at least"},
@@ -326,4 +343,28 @@ TEST_CASE("parse prints the result of a known tool, and refuses anything else") 
   const auto kinds = only_document(folder.run({"parse", "--list", "--output", "json"}));
   CHECK(kinds["kinds"].size() >= 1);
   CHECK(folder.run({"parse", "iperf3"}, "hello\n").exit_status == 2);
+}
+
+TEST_CASE("plan --facts: recorded machines, no node contacted, nothing left behind") {
+  Folder folder;
+  folder.write("facts.json", recorded_node());
+  folder.write("tools.toml",
+               "[profile]\nname = \"tools\"\nrequires = { os = [\"debian 12\"] }\n[vars]\nkey = { required = \"a word\" }\n"
+               "[[package]]\nnames = [\"chrony\", \"iperf3\"]\n[[file]]\npath = \"/etc/key\"\ncontent = \"{{key}}\\n\"\n");
+  const auto output =
+      folder.run({"plan", "--facts", "facts.json", "--profile", "tools.toml", "--set", "key=12e3", "--output", "json"});
+  CHECK(output.exit_status == 0);
+  const auto document = only_document(output);
+  CHECK(document["assumption"].get<std::string>().find("no node was contacted") != std::string::npos);
+  const auto& steps = document["nodes"]["node9"]["steps"];
+  REQUIRE(steps.size() == 2);  // chrony is there: the facts say so
+  CHECK(steps[0]["id"] == "package/iperf3");
+  CHECK(steps[1]["diff"].get<std::string>().find("+12e3") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder.path() / ".podwright"));
+
+  const auto text = folder.run({"plan", "--facts", "facts.json", "--profile", "tools.toml", "--set", "key=x"});
+  CHECK(text.out.find("no node was contacted") != std::string::npos);
+
+  const auto wrong_os = folder.run({"plan", "--facts", "facts.json", "--profile", "rocky9-mi300x-roce"});
+  CHECK(wrong_os.exit_status != 0);
 }
