@@ -3,12 +3,15 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/app.hpp"
 #include "cli/commands.hpp"
 #include "cli/schema.hpp"
 #include "config/config.hpp"
 #include "config/json.hpp"
+#include "engine/capture.hpp"
+#include "engine/planner.hpp"
 
 namespace podwright::cli {
 
@@ -16,6 +19,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> names;
+  std::string out;
+  bool force = false;
 };
 
 /// The profile that is meant: the one named, else --profile, else cluster.toml's. A cluster.toml that
@@ -89,6 +94,12 @@ Result<Outcome> show(App& app, const Options& options) {
     for (const auto& [key, value] : profile->vars) table.add({key, shown(value), place(value.pos)});
     outcome.text += "\n" + table.text(app.width(), 0, style);
   }
+  Json unset = Json::array();
+  for (const auto& one : profile->unset) {
+    if (unset.empty()) outcome.text += "\nto be set in cluster.toml [vars]\n";
+    outcome.text += paragraph(fmt::format("{}: {} ({})", one.name, one.what, place(one.pos)), app.width(), 2);
+    unset.push_back({{"name", one.name}, {"what", one.what}, {"from", one.pos.str()}});
+  }
   Json resources = Json::array();
   for (const auto& resource : profile->resources) {
     outcome.text += fmt::format("\n{}  {}{}\n", style.bold(resource.id()), join(resource.roles, ","),
@@ -106,7 +117,7 @@ Result<Outcome> show(App& app, const Options& options) {
   outcome.text += fmt::format("\nhand-off: {}\n", profile->handoff_targets.empty() ? "none" : human_list(profile->handoff_targets, 20));
   outcome.document = {{"name", profile->name}, {"summary", profile->summary}, {"files", profile->files},
                       {"requires", {{"os", profile->requires_os}, {"arch", profile->requires_arch}}},
-                      {"vars", with_places(profile->vars)}, {"resources", resources},
+                      {"vars", with_places(profile->vars)}, {"unset", unset}, {"resources", resources},
                       {"measurements", measurements}, {"handoff", profile->handoff_targets}};
   return outcome;
 }
@@ -114,9 +125,48 @@ Result<Outcome> show(App& app, const Options& options) {
 Result<Outcome> validate(App& app, const Options& options) {
   const auto profile = load(app, options);
   if (!profile) return fail(profile.error());
+  if (auto complete = require_variables(*profile); !complete) return fail(complete.error());
+  if (auto compatible = check_compatibility(*profile); !compatible) return fail(compatible.error());
   return Outcome{.document = {{"name", profile->name}, {"valid", true}, {"resources", profile->resources.size()}},
                  .text = fmt::format("{} is valid: {} from {}\n", profile->name, count_of(profile->resources.size(), "resource"),
                                      count_of(profile->files.size(), "file"))};
+}
+
+/// The node that is captured: its name is an argument, so that --nodes is for other verbs.
+Result<Outcome> capture(App& app, const Options& options) {
+  const auto& node = options.names.front();
+  const auto inventory = app.inventory();
+  if (!inventory) return fail(inventory.error());
+  if ((*inventory)->find(node) == nullptr) {
+    return fail(Fault::usage,
+                fmt::format("there is no node \"{}\"{}", node, did_you_mean(node, (*inventory)->names())),
+                "name one of cluster.toml's nodes");
+  }
+  const std::filesystem::path file = options.out.empty() ? node + ".toml" : options.out;
+  const auto folder = file.parent_path();
+  const auto name = file.stem().string();
+  if (std::filesystem::exists(file) && !options.force) {
+    return fail(Fault::usage, file.string() + " exists already", "choose another with --out, or overwrite it with --force");
+  }
+  const auto opened = app.open(App::Access::reads);
+  if (!opened) return fail(opened.error());
+  app.keep_only({node});
+  const auto captured = capture_profile(**opened, node, name);
+  if (!captured) return fail(captured.error());
+  std::filesystem::remove_all(folder / (name + ".files"));
+  for (const auto& [path, content] : captured->files) {
+    if (auto made = make_directories((folder / path).parent_path()); !made) return fail(made.error());
+    if (auto written = write_file(folder / path, content); !written) return fail(written.error());
+  }
+  if (auto written = write_file(file, captured->toml); !written) return fail(written.error());
+
+  Outcome outcome{.document = {{"file", file.string()}, {"files", captured->files.size()}, {"left_out", captured->left_out}}};
+  outcome.text = fmt::format("wrote {} with {}\n", file.string(), count_of(captured->files.size(), "file"));
+  if (!captured->left_out.empty()) outcome.text += "left out\n";
+  for (const auto& one : captured->left_out) outcome.text += paragraph(one, app.width(), 2);
+  outcome.text += fmt::format("next: read it, then `{}` must find nothing to do\n",
+                              next_command(app, fmt::format("plan -n {} --profile {}", node, file.string())));
+  return outcome;
 }
 
 }  // namespace
@@ -129,7 +179,7 @@ Command profile_command() {
           .group = "Decide and install",
           .summary = "the profiles: what nodes should be",
           .details = "Profiles are TOML files made of components. A NAME is looked for beside cluster.toml, in its "
-                     "profiles folder and among those that come with podwright. No node is contacted.",
+                     "profiles folder and among those that come with podwright. Only capture contacts a node.",
           .commands = {
               {.name = "list", .summary = "the profiles that come with podwright",
                .details = "Names and summaries of the shipped profiles.",
@@ -146,7 +196,19 @@ Command profile_command() {
                           "with file, line and column.",
                .positionals = one,
                .examples = {{"podwright profile validate ./mine.toml", "before it is used"}},
-               .run = [options](App& app) { return validate(app, *options); }}}};
+               .run = [options](App& app) { return validate(app, *options); }},
+              {.name = "capture", .summary = "write a profile from a golden node",
+               .details = "Reads what was installed, configured, enabled and created on a node beyond its "
+                          "distribution, and writes a profile that plans to nothing on it and makes an empty node "
+                          "like it: packages with their versions, configuration files that no package brought or "
+                          "not like this, units, services, accounts, kernel settings, remote mounts. Files lie "
+                          "beside the profile. What may be a secret is left out and named.",
+               .options = {text_option("-o,--out", "FILE", "the profile (default: NODE.toml)", options->out, Completes::file),
+                           flag("--force", "overwrite a file that exists", options->force)},
+               .positionals = {.usage = "NODE", .help = "the golden node", .least = 1, .most = 1, .into = &options->names},
+               .examples = {{"podwright profile capture cu01 -o gold.toml", "a profile like cu01"}},
+               .exits = {kNodesFailed},
+               .run = [options](App& app) { return capture(app, *options); }}}};
 }
 
 }  // namespace podwright::cli
