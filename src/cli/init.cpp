@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <set>
 
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -11,6 +10,7 @@
 #include "cli/app.hpp"
 #include "cli/commands.hpp"
 #include "config/cluster_file.hpp"
+#include "config/import.hpp"
 #include "config/nodeset.hpp"
 
 namespace podwright::cli {
@@ -22,6 +22,7 @@ struct InitOptions {
   std::string name = "cluster";
   std::string user = "root";
   std::string key;
+  std::string from;
   bool force = false;
 };
 
@@ -71,25 +72,6 @@ Result<std::vector<Node>> nodes_of(const std::string& word) {
   return nodes;
 }
 
-/// Bare addresses are called head, cu01, cu02, …; the first node is the head.
-void complete(std::vector<Node>& nodes) {
-  std::set<std::string> taken;
-  for (const auto& node : nodes) taken.insert(node.name);
-  int number = 1;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    auto& node = nodes[i];
-    node.roles = {i == 0 ? "head" : "compute"};
-    if (nodes.size() == 1) node.roles = {"head", "compute"};
-    if (!node.name.empty()) continue;
-    if (i == 0 && !taken.contains("head")) {
-      node.name = "head";
-    } else {
-      while (taken.contains(node.name = fmt::format("cu{:02}", number))) ++number;
-    }
-    taken.insert(node.name);
-  }
-}
-
 Result<Outcome> run_init(App& app, const InitOptions& options) {
   NewCluster cluster{.name = options.name, .user = options.user, .key = options.key, .nodes = {}};
   if (!app.globals().profile.empty()) cluster.profile = app.globals().profile;
@@ -98,7 +80,16 @@ Result<Outcome> run_init(App& app, const InitOptions& options) {
     if (!nodes) return fail(nodes.error());
     std::ranges::move(*nodes, std::back_inserter(cluster.nodes));
   }
-  complete(cluster.nodes);
+  if (!options.from.empty()) {
+    const auto text = read_file(options.from);
+    if (!text) return fail(Fault::usage, text.error().what, "--from reads a PODsys iplist or an Ansible inventory");
+    auto imported = import_nodes(*text, options.from);
+    if (!imported) return fail(imported.error());
+    if (!imported->user.empty()) cluster.user = imported->user;
+    if (cluster.key.empty()) cluster.key = imported->key;
+    std::ranges::move(imported->nodes, std::back_inserter(cluster.nodes));
+  }
+  complete_nodes(cluster.nodes);
 
   const std::filesystem::path file = app.globals().cluster;
   if (std::filesystem::exists(file) && !options.force) {
@@ -136,9 +127,12 @@ Command init_command() {
                   text_option("--user", "USER", "login name, by default root", options->user),
                   text_option("--key", "FILE", "private key; by default the agent or the usual files", options->key,
                               Completes::file),
+                  text_option("--from", "FILE", "take the machines of a PODsys iplist.txt or an Ansible inventory (INI)",
+                              options->from, Completes::file),
                   flag("--force", "overwrite a file that exists", options->force)},
       .positionals = {.usage = "[HOST…]", .help = "the machines", .least = 0, .most = kAny, .into = &options->hosts},
       .examples = {{"podwright init head=10.0.0.1 'cu[01-64]=10.0.0.[11-74]'", "a head and 64 compute nodes"},
+                   {"podwright init --from hosts.ini", "the machines of an Ansible inventory"},
                    {"podwright init --user ubuntu --profile ubuntu2204-h100-ib", "no machines yet; discover finds them"}},
       .run = [options](App& app) { return run_init(app, *options); }};
 }

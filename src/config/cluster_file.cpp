@@ -151,6 +151,26 @@ std::string with_crlf(std::string_view text) {
 
 }  // namespace
 
+void complete_nodes(std::vector<Node>& nodes) {
+  std::set<std::string> taken;
+  for (const auto& node : nodes) taken.insert(node.name);
+  const auto is_head = [](const Node& node) { return std::ranges::find(node.roles, "head") != node.roles.end(); };
+  const bool has_head = std::ranges::any_of(nodes, is_head);
+  int number = 1;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    auto& node = nodes[i];
+    if (node.roles.empty()) node.roles = {i == 0 && !has_head ? "head" : "compute"};
+    if (nodes.size() == 1) node.roles = {"head", "compute"};
+    if (!node.name.empty()) continue;
+    if (is_head(node) && !taken.contains("head")) {
+      node.name = "head";
+    } else {
+      while (taken.contains(node.name = fmt::format("cu{:02}", number))) ++number;
+    }
+    taken.insert(node.name);
+  }
+}
+
 std::string render_cluster_file(const NewCluster& cluster) {
   std::string text = fmt::format(
       R"(# A cluster, as podwright reads it. `podwright plan` shows what would be done to it.

@@ -19,6 +19,10 @@ struct NewCluster {
   std::vector<Node>
       nodes;  ///< name, address, roles, labels, fabric; user and port where they are set
 };
+/// Gives nodes that have none a name (head, cu01, cu02, …) and a role: the first node is the head unless one
+/// has that role already, the others compute; a single one is both.
+void complete_nodes(std::vector<Node>& nodes);
+
 std::string render_cluster_file(const NewCluster& cluster);
 
 /// `text` of an existing cluster.toml with nodes added whose address (and port) it does not have
