@@ -384,7 +384,8 @@ class Capture {
     if (!sign.empty()) {
       out_.table("command");
       out_.field("name", "apply the kernel settings of the files");
-      out_.field("run", "sysctl -q --system");
+      // Not --system: it also takes up files of packages, which a container may not all set.
+      out_.field("run", "sysctl -q -p " + sh::join(applied_));
       out_.field("unless", sign);
     }
     out_.comment("time zone and remote file systems");
@@ -432,6 +433,7 @@ class Capture {
       left_out_.push_back(fmt::format("{}: {} is {} in {} and {} in the kernel; only the file is taken", facts_.node, key,
                                       value, file.path, now == running.end() ? "not there" : now->second));
     } else {
+      if (applied_.empty() || applied_.back() != file.path) applied_.push_back(file.path);
       sign += fmt::format("{}test \"$(sysctl -n {} | tr '\\t' ' ')\" = {}", sign.empty() ? "" : " && ", sh::quote(key),
                           sh::quote(value));
     }
@@ -460,6 +462,7 @@ class Capture {
   std::set<std::string> done_;
   std::map<std::string, std::string> sources_;
   std::vector<std::string> left_out_;
+  std::vector<std::string> applied_;  ///< files of kernel settings that are in force
   Writer out_;
 };
 

@@ -17,7 +17,7 @@ on cu01 'export DEBIAN_FRONTEND=noninteractive
   sed -i "s/worker_connections 768/worker_connections 4096/" /etc/nginx/nginx.conf &&
   printf "server { listen 8080; root /srv/www; }\n" >/etc/nginx/conf.d/site.conf &&
   systemctl restart nginx &&
-  printf "net.core.somaxconn = 2048\nnet.ipv4.tcp_rmem = 4096 131072 33554432\n" >/etc/sysctl.d/50-site.conf && sysctl -q --system &&
+  printf "net.core.somaxconn = 2048\nnet.ipv4.tcp_rmem = 4096 131072 33554432\n" >/etc/sysctl.d/50-site.conf && sysctl -q -p /etc/sysctl.d/50-site.conf &&
   printf "* - memlock unlimited\n" >/etc/security/limits.d/site.conf &&
   printf "#!/bin/sh\necho {{braces}} and \"quotes\"\n" >/usr/local/bin/site-tool && chmod 755 /usr/local/bin/site-tool &&
   printf "[Service]\nExecStart=/usr/local/bin/site-tool\nType=oneshot\nRemainAfterExit=yes\n[Install]\nWantedBy=multi-user.target\n" >/etc/systemd/system/site-tool.service &&
