@@ -190,10 +190,12 @@ Status App::open_run(Access access) {
   return {};
 }
 
-Result<Site*> App::open(Access access) {
+Result<Site*> App::open(Access access, Sessions sessions) {
   auto nodes = selected();
   if (!nodes) return fail(nodes.error());
-  transport_ = std::make_unique<SshTransport>(inventory_->nodes, ssh_options());
+  auto options = ssh_options();
+  options.keep_sessions = sessions == Sessions::kept;
+  transport_ = std::make_unique<SshTransport>(inventory_->nodes, std::move(options));
   for (const auto& note : transport_->notes()) bus_.debug(note);
   if (!run_) {
     if (auto opened = open_run(access); !opened) return fail(opened.error());

@@ -65,7 +65,9 @@ class App {
   enum class Access { reads, changes };
   /// Makes the run's folder and journal and the transport: from here on nodes may be contacted.
   /// Only after inventory() and profile(), where the verb needs one, were found right.
-  Result<Site*> open(Access access);
+  /// `sessions` kept serve the next phase; a verb of one execution a node closes them.
+  enum class Sessions { kept, closed };
+  Result<Site*> open(Access access, Sessions sessions = Sessions::kept);
   /// The same for a verb that brings its nodes itself (discover).
   Status open_run(Access access);
   /// Leaves these nodes to the site: the next phases go without the others.

@@ -55,7 +55,7 @@ std::string node_text(const Reply& reply) {
 Result<Outcome> run_exec(App& app, const ExecOptions& options) {
   // One word is a command line, as ssh has it; several are words, and stay what they are.
   const auto command = options.words.size() == 1 ? options.words.front() : sh::join(options.words);
-  const auto opened = app.open(App::Access::reads);
+  const auto opened = app.open(App::Access::reads, App::Sessions::closed);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
   const auto deadline = app.globals().timeout.value_or(Millis(300000));

@@ -114,7 +114,7 @@ std::string facts_text(const std::map<NodeId, Facts>& facts, const Style& style,
 namespace {
 
 Result<Outcome> run_facts(App& app) {
-  const auto opened = app.open(App::Access::reads);
+  const auto opened = app.open(App::Access::reads, App::Sessions::closed);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
   const auto gathered = sort_out(gather_facts(site));

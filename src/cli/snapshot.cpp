@@ -16,7 +16,7 @@ namespace podwright::cli {
 namespace {
 
 Result<Outcome> run_snapshot(App& app, const std::string& wanted_file) {
-  const auto opened = app.open(App::Access::reads);
+  const auto opened = app.open(App::Access::reads, App::Sessions::closed);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
   const auto snapshot = take_snapshot(site);

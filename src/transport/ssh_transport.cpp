@@ -338,6 +338,7 @@ void SshTransport::Impl::process_ended(Run& run) {
       continue;
     }
     finish(run, *job, std::move(result));
+    if (!options.keep_sessions) job->link->connection->close();
   }
 }
 

@@ -26,6 +26,7 @@ struct SshOptions {
   /// hold up nobody.
   std::size_t width = 256;
   std::size_t max_open = 4096;  ///< sessions; idle ones are closed to stay below
+  bool keep_sessions = true;  ///< open for the next call; else each ends with its command: less memory
   HostKeyPolicy host_keys = HostKeyPolicy::pinned;
   /// Addresses whose changed host key is accepted and pinned anew.
   std::set<std::string> accept_new_keys{};

@@ -212,4 +212,15 @@ TEST_CASE("no more sessions are open than allowed") {
   for (const auto& [node, result] : results) REQUIRE_MESSAGE(result, result.error().message());
   std::this_thread::sleep_for(200ms);
   CHECK(sshd->children().size() <= 3);
+
+  options = lab.options();
+  options.keep_sessions = false;
+  SshTransport once(nodes, options);
+  for (int twice = 0; twice < 2; ++twice) {
+    for (const auto& [node, result] : once.run(requests, nullptr, {})) {
+      REQUIRE_MESSAGE(result, result.error().message());
+    }
+  }
+  std::this_thread::sleep_for(200ms);
+  CHECK(sshd->children().size() <= 3);  // those of the transport before
 }
