@@ -45,7 +45,7 @@ if s=$("$e" image inspect --format '{{.Id}} {{range .RepoDigests}}{{.}} {{end}}'
   printf 'is %s\n' "$s"
 else
   case $s in
-    *[Nn]'o such '* | *'not known'* | *'not found'*) echo 'image absent' ;;
+    *[Nn]'o such image'* | *[Nn]'o such object'* | *'image not known'*) echo 'image absent' ;;
     *) printf '%s\n' "$s" >&2; exit 2 ;;
   esac
 fi
