@@ -88,4 +88,32 @@ TEST_CASE("conformance: every case file belongs to something") {
   }
 }
 
+TEST_CASE("conformance: the kinds of resource that an administrator expects") {
+  for (const auto* name :
+       {"package", "repo", "file", "directory", "symlink", "line", "archive", "installer", "command", "service", "unit",
+        "user", "group", "authorized_key", "mount", "nfs_export", "sysctl", "limit", "kernel_module", "kernel_param",
+        "hosts", "hostname", "timezone", "swap", "container_image", "secret"}) {
+    const bool there = find_in_catalog<ResourceKind>(name) != nullptr;
+    CHECK_MESSAGE(there, name);
+  }
+}
+
+TEST_CASE("conformance: every packager knows repositories, and brings what it says") {
+  for (const auto& packager : catalog<Packager>()) {
+    CAPTURE(packager.id);
+    REQUIRE((packager.repo != nullptr));
+    CHECK_FALSE(packager.try_repo.empty());
+    const auto files = packager.repo(test::make_wanted(
+        "repo", "name = 'x'\nuris = ['https://example.org/x']\nsuites = ['s']\nbaseurl = ['https://example.org/x']\n"
+                "key = 'k'\noptions = ['By-Hash: no', 'timeout=10']\n"));
+    REQUIRE(files);
+    CHECK(files->path.find("x") != std::string::npos);
+    CHECK(files->content.find("https://example.org/x") != std::string::npos);
+    CHECK(files->content.find(files->key_path) != std::string::npos);
+    const bool one_option = (files->content.find("By-Hash: no") != std::string::npos) !=
+                            (files->content.find("timeout=10") != std::string::npos);
+    CHECK(one_option);
+  }
+}
+
 }  // namespace podwright
