@@ -79,10 +79,11 @@ pw_try_repo() {
     import=--gpg-auto-import-keys
   fi
   out=$(pw_zypper --reposd-dir "$1" $import refresh --force "$2" 2>&1) && out=$(pw_signed "$1" "$2" 2>&1) && return
-  printf '%s\n' "$out" >&2
   pw_keys | while read -r key; do
-    case $known in *"$key"*) ;; *) rpm -e "$key" ;; esac
+    case $known in *"$key"*) ;; *) rpm -e "$key" 2>/dev/null ;; esac
   done
+  # What is said last is what an operator reads first.
+  printf '%s\n' "$out" | grep -v -e '^Skipping repository' -e '^Could not refresh' -e '^History:' >&2
   return 1
 }
 pw_try_repo)sh";
