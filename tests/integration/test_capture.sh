@@ -60,3 +60,18 @@ mkdir "$WORK/again" && pw profile capture cu02 -o "$WORK/again/gold.toml" >/dev/
 plain() { grep -v -e 'Captured from' -e '^# /etc/site-' -e '^# --- left out' "$1" | sed '/^$/d'; }
 check "captured again, it is the same profile" diff <(plain "$WORK/gold.toml") <(plain "$WORK/again/gold.toml")
 check "with the same files" diff -r "$WORK/gold.files" "$WORK/again/gold.files"
+
+# ---------------------------------------------------------------- planned from records, without the node
+
+pw snapshot -n cu02 -o "$WORK/cu02.tar.zst" >/dev/null
+mkdir "$WORK/snapshot" && tar --zstd -xf "$WORK/cu02.tar.zst" -C "$WORK/snapshot"
+pw_json facts -n cu02
+cp "$WORK/out" "$WORK/facts.json"
+lab kill cu02
+for recorded in "$WORK/facts.json" "$WORK/snapshot"; do
+  pw_json plan --facts "$recorded" -n cu02 --profile "$WORK/gold.toml"
+  check_status "a dead node is planned from ${recorded##*/}" 0
+  check_json "packages are known to be there, files are taken to be absent, and it says so" \
+    '[.nodes.cu02.steps[].id] | (map(select(startswith("package/"))) == []) and (index("file//etc/nginx/conf.d/site.conf") != null)'
+  check_json "no node was contacted" '.assumption | contains("no node was contacted")'
+done
