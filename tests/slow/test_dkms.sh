@@ -3,7 +3,7 @@
 # A driver's kernel module is really built by DKMS, and the step is not done before the module is there. Minutes
 # of compiling; no GPU is needed for it.
 # shellcheck source=tests/integration/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../integration/lib.sh"
 
 lab_up 2
 cat >"$WORK/dkms.toml" <<'END'
