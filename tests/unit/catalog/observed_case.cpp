@@ -113,6 +113,11 @@ Observed ObservedCase::observed() const {
   return observed;
 }
 
+const std::vector<ObservedCase>& preflight_cases() {
+  static const auto all = load(PODWRIGHT_CASES "/preflight");
+  return all;
+}
+
 const std::vector<ObservedCase>& probe_cases() {
   static const auto all = load(PODWRIGHT_CASES "/probe");
   return all;

@@ -22,6 +22,7 @@ struct ObservedCase {
 };
 const std::vector<ObservedCase>& probe_cases();
 const std::vector<ObservedCase>& check_cases();
+const std::vector<ObservedCase>& preflight_cases();
 
 /// Runs a script against files that stand for a node's /sys, /proc, /dev, /etc, /run and /var. `tree`
 /// holds a file a line: "path content"; further lines of the same path go on; "path -> target" is a link.
