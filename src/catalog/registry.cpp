@@ -19,6 +19,7 @@ std::vector<T>& entries() {
 std::string_view name_of(const Probe& entry) { return entry.id; }
 std::string_view name_of(const ResourceKind& entry) { return entry.table; }
 std::string_view name_of(const Packager& entry) { return entry.id; }
+std::string_view name_of(const Preflight& entry) { return entry.id; }
 std::string_view name_of(const Check& entry) { return entry.id; }
 std::string_view name_of(const Measurement& entry) { return entry.tool; }
 std::string_view name_of(const Handoff& entry) { return entry.name; }
@@ -63,6 +64,7 @@ Registered<T>::Registered(T entry) {
 PODWRIGHT_CATALOG(Probe)
 PODWRIGHT_CATALOG(ResourceKind)
 PODWRIGHT_CATALOG(Packager)
+PODWRIGHT_CATALOG(Preflight)
 PODWRIGHT_CATALOG(Check)
 PODWRIGHT_CATALOG(Measurement)
 PODWRIGHT_CATALOG(Handoff)

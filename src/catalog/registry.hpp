@@ -62,6 +62,8 @@ struct PlanContext {
   /// Ids of the resources of this node for which steps were planned before this one; empty when a
   /// probe after a step is judged.
   const std::set<std::string>& changing;
+  /// The last step before this one that needs a reboot which no [[reboot]] has brought; empty: none.
+  std::string rebooting{};
 };
 
 /// A kind of resource: what is now (probe), what would change (plan). A step was successful when the
@@ -124,6 +126,33 @@ struct Packager {
 const Packager* packager_for(const Facts& facts);
 /// The same, as an error that says so.
 Result<const Packager*> require_packager(const Wanted& wanted, const Facts& facts);
+
+// --- preflight -------------------------------------------------------------------------------------
+
+/// What a rule of the preflight looks at besides what its probe printed.
+struct PreflightContext {
+  const Facts& facts;
+  const std::vector<Step>& steps;         ///< planned for the node; never empty
+  const std::vector<Wanted>& resources;   ///< all of the node
+};
+
+/// What is in the way of a node's steps. Fatal: nothing is begun on the node; else it is a warning.
+struct PreflightFinding {
+  bool fatal = true;
+  std::string what;
+  std::string hint;
+};
+
+/// A reason for not beginning with a node that has something to do, found before anything is touched.
+struct Preflight {
+  std::string_view id;
+  std::string_view summary;
+  std::string_view source;   ///< where rule and threshold come from
+  /// Read-only sh that travels with the probes of the resources: quick, and lines that do not begin with
+  /// "[". Empty: the facts suffice.
+  std::string_view probe{};
+  std::optional<PreflightFinding> (*judge)(std::string_view printed, const PreflightContext& context) = nullptr;
+};
 
 // --- checks ----------------------------------------------------------------------------------------
 
@@ -222,6 +251,7 @@ std::vector<std::string> names_in_catalog();
 std::string_view name_of(const Probe& entry);
 std::string_view name_of(const ResourceKind& entry);
 std::string_view name_of(const Packager& entry);
+std::string_view name_of(const Preflight& entry);
 std::string_view name_of(const Check& entry);
 std::string_view name_of(const Measurement& entry);
 std::string_view name_of(const Handoff& entry);

@@ -24,13 +24,15 @@ struct ApplyOptions {
   bool resume = false;
   bool retry_failed = false;
   std::vector<std::string> components;
+  std::string batch;
 };
 
-/// What is to be applied: which nodes, made with what, and the plan it must still be equal to.
-struct Intent {
-  std::vector<NodeId> nodes;  ///< empty: the selected ones
-  MadeWith made_with;
-  std::optional<Plan> must_equal;
+/// What is to be applied.
+struct Task {
+  Intent intent;  ///< no nodes: the selected ones
+  std::optional<Plan> must_equal{};  ///< the plan that must still hold
+  /// The run that is gone on with, and what it had running when it was cut off.
+  std::optional<EarlierRun> earlier{};
 };
 
 template <class Map>
@@ -46,13 +48,19 @@ Status only_alone(const App& app, std::string_view what) {
               "leave out --profile and --set, or make a new plan with them");
 }
 
-Result<Intent> intent_of(App& app, const ApplyOptions& options) {
+const AppliedNode* find_node(const Applied& applied, const NodeId& name) {
+  const auto found = applied.nodes.find(name);
+  return found == applied.nodes.end() ? nullptr : &found->second;
+}
+
+Result<Task> task_of(App& app, const ApplyOptions& options) {
   const auto inventory = app.inventory();
   if (!inventory) return fail(inventory.error());
   if (int{options.resume} + int{options.retry_failed} + int{!options.files.empty()} > 1) {
     return fail(Fault::usage, "a saved plan, --resume and --retry-failed exclude each other");
   }
-  Intent intent;
+  Task task;
+  auto& intent = task.intent;
   if (!options.files.empty()) {
     if (auto alone = only_alone(app, "a saved plan"); !alone) return fail(alone.error());
     if (!app.globals().nodes.empty() || !options.components.empty()) {
@@ -63,23 +71,26 @@ Result<Intent> intent_of(App& app, const ApplyOptions& options) {
     if (!saved) return fail(saved.error());
     intent.nodes = keys(saved->plan.nodes);
     intent.made_with = saved->made_with;
-    intent.must_equal = std::move(saved->plan);
+    task.must_equal = std::move(saved->plan);
   } else if (options.resume || options.retry_failed) {
     if (auto alone = only_alone(app, "an earlier run"); !alone) return fail(alone.error());
     auto earlier = latest_apply((*inventory)->state_dir);
     if (!earlier) return fail(earlier.error());
-    intent.made_with = earlier->saved.made_with;
+    intent.made_with = earlier->intent.made_with;
     std::size_t well = 0;
-    for (const auto& [name, node] : earlier->applied.nodes) {
-      if (node.status == NodeStatus::ok) ++well;
-      if (options.resume || node.status != NodeStatus::ok) intent.nodes.push_back(name);
+    for (const auto& name : earlier->intent.nodes) {
+      const auto* node = earlier->applied ? find_node(*earlier->applied, name) : nullptr;
+      const bool ok = node != nullptr && node->status == NodeStatus::ok;
+      if (ok) ++well;
+      if (options.resume || !ok) intent.nodes.push_back(name);
     }
     if (intent.nodes.empty()) {
       return fail(Fault::usage, fmt::format("no node failed in run {}", earlier->folder.id()),
                   "`podwright apply` looks at all nodes");
     }
     app.events().info(fmt::format("going on with run {}: {} of {} were well at its end", earlier->folder.id(),
-                                  well, count_of(earlier->applied.nodes.size(), "node")));
+                                  well, count_of(earlier->intent.nodes.size(), "node")));
+    task.earlier = std::move(*earlier);
   } else {
     intent.made_with = {.profile = app.globals().profile, .set = app.globals().set,
                         .components = options.components};
@@ -89,7 +100,7 @@ Result<Intent> intent_of(App& app, const ApplyOptions& options) {
     return fail(Fault::stale, fmt::format("{} is not in {} any more", node, app.globals().cluster),
                 "make a new plan");
   }
-  return intent;
+  return task;
 }
 
 /// The nodes on which the saved plan does not hold any more. One that merely cannot be reached now is
@@ -104,24 +115,40 @@ std::map<NodeId, Error> stale(const Plan& saved, const Plan& current) {
 }
 
 Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
-  auto intent = intent_of(app, options);
-  if (!intent) return fail(intent.error());
-  app.use_profile(intent->made_with.profile, intent->made_with.set);
+  std::optional<Batch> batch;
+  if (!options.batch.empty()) {
+    const auto parsed = parse_batch(options.batch);
+    if (!parsed) return fail(parsed.error());
+    batch = *parsed;
+  }
+  auto task = task_of(app, options);
+  if (!task) return fail(task.error());
+  auto& intent = task->intent;
+  app.use_profile(intent.made_with.profile, intent.made_with.set);
   const auto profile = app.profile();
   if (!profile) return fail(profile.error());
   const auto opened = app.open(App::Access::changes);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
-  if (!intent->nodes.empty()) app.keep_only(intent->nodes);
+  if (!intent.nodes.empty()) app.keep_only(intent.nodes);
+  intent.nodes = site.nodes;
+  app.save("intent.json", intent_document(intent));
 
-  const auto planned = plan_cluster(site, **profile, app.secrets(), intent->made_with.components);
+  ApplySettings settings;
+  if (batch) settings.batch = *batch;
+  if (task->earlier) {
+    auto taken_up = take_up(site);
+    if (!taken_up) return fail(taken_up.error());
+    settings.taken_up = std::move(*taken_up);
+  }
+  const auto planned = plan_cluster(site, **profile, app.secrets(), intent.made_with.components);
   if (!planned) return fail(planned.error());
   if (app.cancelled()) return fail(Fault::cancelled, "interrupted before anything was changed");
   app.save("facts.json", facts_document({.facts = planned->facts, .failed = planned->plan.failed}));
-  app.save("plan.json", plan_document(planned->plan, intent->made_with));
+  app.save("plan.json", plan_document(planned->plan, intent.made_with));
 
-  if (intent->must_equal) {
-    const auto changed = stale(*intent->must_equal, planned->plan);
+  if (task->must_equal) {
+    const auto changed = stale(*task->must_equal, planned->plan);
     if (!changed.empty()) {
       app.tell(folded_errors(changed, app.width()));
       return fail(Error{.fault = Fault::stale,
@@ -135,7 +162,7 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   if (planned->plan.step_count() > 0) {
     if (auto yes = confirm_plan(app, planned->plan); !yes) return fail(yes.error());
   }
-  const auto applied = apply_plan(site, *planned, app.secrets(), app.run_folder());
+  const auto applied = apply_plan(site, *planned, app.secrets(), app.run_folder(), settings);
   return apply_outcome(app, applied);
 }
 
@@ -175,12 +202,16 @@ Command apply_command() {
           "Plans, shows it, asks (on a terminal; without one, or with --yes, it goes ahead) and makes the "
           "nodes what the profile wants. A step counts as done only when a probe, run after it, finds "
           "nothing left to do. A node that fails is left where it is; the others go on while the quorum "
-          "of cluster.toml holds.\n\n"
+          "of cluster.toml holds. Reboots happen where a step needs one, at the end of its stage, in batches.\n\n"
+          "A step runs as a process of its own on its node: it outlives a lost connection, and podwright "
+          "itself. Ctrl-C lets the steps that run end and begins no others; --resume takes up what still "
+          "runs and does what is left.\n\n"
           "With FILE it does exactly what a saved plan says, and refuses (exit code 5) when a node has "
           "changed since. --resume goes on where the last run was cut off, --retry-failed with the nodes "
           "that did not succeed in it.",
       .options = {flag("--resume", "go on with the latest run", options->resume),
                   flag("--retry-failed", "only the nodes that did not succeed in the latest run", options->retry_failed),
+                  text_option("--batch", "N|P%", "nodes that may be away at once for a reboot (default: all)", options->batch),
                   list_option("--component", "NAME", "only what this component of the profile brings", options->components)},
       .positionals = {.usage = "[FILE]", .help = "a plan saved by `plan --out`", .least = 0, .most = 1,
                       .into = &options->files, .completes = Completes::file},

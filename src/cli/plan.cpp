@@ -16,6 +16,7 @@
 #include "cli/plan_text.hpp"
 #include "engine/planner.hpp"
 #include "engine/recorded_facts.hpp"
+#include "engine/runner.hpp"
 #include "engine/stage_script.hpp"
 
 namespace podwright::cli {
@@ -37,7 +38,10 @@ Result<std::map<NodeId, std::vector<std::string>>> scripts(const Planned& planne
     for (int stage = 0; stage < planned.plan.stages; ++stage) {
       const auto script = stage_script(planned, node, stage, nullptr, "MARKER");
       if (!script) return fail(script.error());
-      if (!script->steps.empty()) all[node].push_back(script->script.text());
+      // As it is sent: with what makes it outlive its connection. RUN and MARKER are of the run.
+      if (!script->steps.empty()) {
+        all[node].push_back(launch_script(fmt::format("RUN-{}", stage + 1), script->script, 0, std::chrono::seconds(60)));
+      }
     }
   }
   return all;

@@ -10,12 +10,29 @@
 
 namespace podwright::cli {
 
+namespace {
+
+Json to_json(const MadeWith& made_with) {
+  return {{"profile", made_with.profile}, {"set", made_with.set}, {"components", made_with.components}};
+}
+
+/// Throws Json::exception.
+MadeWith made_with_of(const Json& document) {
+  return {.profile = document.value("profile", ""),
+          .set = document.value("set", std::vector<std::string>{}),
+          .components = document.value("components", std::vector<std::string>{})};
+}
+
+}  // namespace
+
 Json plan_document(const Plan& plan, const MadeWith& made_with) {
-  auto document = to_json(plan);
-  document["made_with"] = {{"profile", made_with.profile},
-                           {"set", made_with.set},
-                           {"components", made_with.components}};
+  auto document = podwright::to_json(plan);
+  document["made_with"] = to_json(made_with);
   return document;
+}
+
+Json intent_document(const Intent& intent) {
+  return {{"made_with", to_json(intent.made_with)}, {"nodes", intent.nodes}};
 }
 
 Result<SavedPlan> read_plan(const Json& document, const std::string& where) {
@@ -32,9 +49,7 @@ Result<SavedPlan> read_plan(const Json& document, const std::string& where) {
   const auto made_with = document.find("made_with");
   if (made_with == document.end()) return saved;
   try {
-    saved.made_with = {.profile = made_with->value("profile", ""),
-                       .set = made_with->value("set", std::vector<std::string>{}),
-                       .components = made_with->value("components", std::vector<std::string>{})};
+    saved.made_with = made_with_of(*made_with);
   } catch (const Json::exception& problem) {
     return wrong(fmt::format("made_with: {}", problem.what()));
   }
@@ -59,14 +74,25 @@ Result<EarlierRun> latest_apply(const std::filesystem::path& state_dir) {
   for (const auto& id : ids | std::views::reverse) {
     auto folder = RunFolder::open(state_dir, id);
     if (!folder) return fail(folder.error());
-    const auto applied_json = folder->load("applied.json");
-    const auto plan_json = folder->load("plan.json");
-    if (!applied_json || !plan_json || !*applied_json || !*plan_json) continue;
-    auto applied = applied_from_json(**applied_json);
-    if (!applied) return fail(applied.error());
-    auto saved = read_plan(**plan_json, folder->file("plan.json").string());
-    if (!saved) return fail(saved.error());
-    return EarlierRun{std::move(*folder), std::move(*saved), std::move(*applied)};
+    const auto intent_json = folder->load("intent.json");
+    if (!intent_json) return fail(intent_json.error());
+    if (!*intent_json) continue;
+    EarlierRun run{.folder = std::move(*folder), .intent = {}, .applied = {}};
+    try {
+      run.intent = {.made_with = made_with_of((*intent_json)->at("made_with")),
+                    .nodes = (*intent_json)->at("nodes").get<std::vector<NodeId>>()};
+    } catch (const Json::exception& problem) {
+      return fail(Fault::internal, fmt::format("{}: {}", run.folder.file("intent.json").string(), problem.what()),
+                  "the file was edited; start with `podwright apply`");
+    }
+    const auto applied_json = run.folder.load("applied.json");
+    if (!applied_json) return fail(applied_json.error());
+    if (*applied_json) {
+      auto applied = applied_from_json(**applied_json);
+      if (!applied) return fail(applied.error());
+      run.applied = std::move(*applied);
+    }
+    return run;
   }
   return fail(Fault::usage, fmt::format("no earlier apply is recorded in {}", state_dir.string()),
               "start one with `podwright apply`");

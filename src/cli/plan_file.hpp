@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,20 @@ Json plan_document(const Plan& plan, const MadeWith& made_with);
 Result<SavedPlan> read_plan(const Json& document, const std::string& where);
 Result<SavedPlan> read_plan_file(const std::filesystem::path& file);
 
-/// The newest run that applied something, with its plan and what became of it.
+/// What a run was started for: on disk before any node is contacted, so that one that was killed at any
+/// point can be resumed.
+struct Intent {
+  MadeWith made_with;
+  std::vector<NodeId> nodes;
+};
+Json intent_document(const Intent& intent);
+
+/// The newest run that was started to apply something. Without `applied` it was cut off before it began
+/// to change anything.
 struct EarlierRun {
   RunFolder folder;
-  SavedPlan saved;
-  Applied applied;
+  Intent intent;
+  std::optional<Applied> applied;
 };
 Result<EarlierRun> latest_apply(const std::filesystem::path& state_dir);
 

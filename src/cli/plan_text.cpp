@@ -17,6 +17,7 @@ constexpr std::size_t kMostDiffLines = 30;
 /// What makes two nodes' plans the same to a reader; their diffs may name the nodes themselves.
 std::string key_of(const NodePlan& plan) {
   std::string key;
+  for (const auto& warning : plan.warnings) key += warning + "\n";
   for (const auto& step : plan.steps) {
     key += fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\n", step.id, step.action, step.why, step.reboots, step.stage);
   }
@@ -103,6 +104,9 @@ std::string plan_text(const Plan& plan, const PlanTextOptions& options) {
     const auto steps = plan.nodes.at(group.nodes.front()).steps.size();
     text += options.style.bold(fmt::format("{}: {}{}", who(group.nodes), count_of(steps, "step"),
                                            group.nodes.size() > 1 ? " each" : "")) + "\n";
+    for (const auto& warning : plan.nodes.at(group.nodes.front()).warnings) {
+      text += paragraph("warning: " + clean_output(warning), options.width, 2);
+    }
     text += steps_text(plan, group.nodes, options);
     if (options.verbose) text += options.style.dim(as_wanted(plan, group.nodes)) + "\n";
   }

@@ -321,6 +321,9 @@ Result<Outcome> Up::run() {
   if (!opened) return fail(opened.error());
   site_ = *opened;
   selected_ = site_->nodes.size();
+  app_.save("intent.json",
+            intent_document({.made_with = {.profile = app_.globals().profile, .set = app_.globals().set, .components = {}},
+                             .nodes = site_->nodes}));
 
   if (auto done = plan(); !done) return fail(done.error());
   if (auto done = apply(); !done) return fail(done.error());

@@ -255,6 +255,7 @@ template <class Io>
 void describe(Io& io, typename Io::template As<NodePlan>& node) {
   io("steps", node.steps);
   io.maybe("satisfied", node.satisfied);
+  io.maybe("warnings", node.warnings);
 }
 
 template <class Io>

@@ -13,18 +13,45 @@ namespace {
 /// A line longer than this cannot be a marker; it is passed on in pieces instead of being kept.
 constexpr std::size_t longest_line = 4096;
 
-/// `timeout` is in coreutils and busybox. Where it is missing, or too old for -k, the head's own
-/// deadline is what remains.
+/// `timeout` is in coreutils and busybox: it ends the frame's whole process group. Where it is missing,
+/// a watchdog does, and a frame has a group of its own where there is setsid.
+///
+/// A runner (engine/runner.hpp) that is asked to halt does so between steps.
 constexpr std::string_view prologue = R"sh(export LC_ALL=C LANG=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PODWRIGHT_ARTIFACTS=/var/lib/podwright/artifacts
 umask 022
 if timeout -k 1 1 true 2>/dev/null; then limit() { timeout -k 5 "$@"; }
 elif command -v timeout >/dev/null 2>&1; then limit() { timeout "$@"; }
-else limit() { shift; "$@"; }
+else limit() {
+  seconds=$1
+  shift
+  exec 3<&0
+  setsid=$(command -v setsid) || setsid=
+  $setsid "$@" <&3 3<&- &
+  worker=$!
+  (
+    trap 'kill $! 2>/dev/null; exit 0' TERM
+    sleep "$seconds" & wait
+    trap '' TERM
+    kill -TERM "-$worker" 2>/dev/null || kill -TERM "$worker"
+    sleep 2
+    kill -KILL "-$worker" 2>/dev/null || kill -KILL "$worker"
+    exit 9
+  ) >/dev/null 2>&1 3<&- &
+  watchdog=$!
+  exec 3<&-
+  wait "$worker"
+  result=$?
+  kill -TERM "$watchdog" 2>/dev/null
+  wait "$watchdog"
+  [ $? != 9 ] || result=124
+  return "$result"
+}
 fi
 begin() { printf '\n%s begin %s\n' "$marker" "$1"; printf '\n%s begin %s\n' "$marker" "$1" >&2; }
 end() { printf '\n%s end %s %s\n' "$marker" "$1" "$2"; }
+go_on() { [ $failed = 0 ] && [ ! -e "${PODWRIGHT_RUNNER:-/nowhere}/halt" ]; }
 )sh";
 
 }  // namespace
@@ -57,8 +84,9 @@ std::string FramedScript::text() const {
                         frame.script);
     if (!frame.script.ends_with('\n')) text += '\n';
     text += fmt::format("}} </dev/null\n{0}-{1}\nstatus=$?; end {1} $status\n", marker_, i);
+    if (!frame.on_success.empty()) text += fmt::format("[ $status != 0 ] || {}\n", frame.on_success);
     if (frame.must_succeed) text += "[ $status = 0 ] || failed=1\n";
-    if (frame.checkpoint) text += "[ $failed = 0 ] || exit 0\n";
+    if (frame.checkpoint) text += "go_on || exit 0\n";
   }
   return text + "exit 0\n}\n";
 }

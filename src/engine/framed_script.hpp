@@ -20,6 +20,7 @@ struct Frame {
   std::chrono::seconds deadline{10};
   bool merge_stderr = false;  ///< stderr into stdout, in order: for steps
   bool must_succeed = false;  ///< a non-zero exit ends the script at the next checkpoint
+  std::string on_success{};   ///< a command of sh, run when the frame ended with 0
   bool checkpoint = false;    ///< behind this frame the script ends if one that had to succeed did not
 };
 
@@ -35,6 +36,7 @@ class FramedScript {
   [[nodiscard]] const std::string& marker() const { return marker_; }
   /// The longest that the script may take: all deadlines and a little.
   [[nodiscard]] std::chrono::seconds deadline() const;
+  [[nodiscard]] std::chrono::seconds deadline_of(std::size_t frame) const { return frames_.at(frame).deadline; }
   /// The script for `sh -s`. The shell reads it whole before it runs any of it, so that a connection
   /// lost midway runs nothing.
   [[nodiscard]] std::string text() const;

@@ -124,7 +124,7 @@ Result<HandoffReport> hand_off(Site& site, const Profile& profile, SecretStore& 
 
   const auto planned = plan_cluster(site, profile, secrets, components);
   if (!planned) return fail(planned.error());
-  const auto applied = apply_plan(site, *planned, secrets, run, "handoff-applied.json");
+  const auto applied = apply_plan(site, *planned, secrets, run, {.document = "handoff-applied.json"});
   if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted during the hand-off");
   if (auto kept = keep_files(*planned, components, run); !kept) return fail(kept.error());
 

@@ -13,6 +13,7 @@
 #include "config/json.hpp"
 #include "engine/fan_out.hpp"
 #include "engine/gather.hpp"
+#include "engine/preflight.hpp"
 #include "render/render.hpp"
 #include "transport/host_keys.hpp"
 
@@ -121,6 +122,7 @@ std::vector<Wanted> ordered(std::vector<Wanted> resources, const Node& node) {
 /// Where a node stands in the order of stages while they are worked out.
 struct Track {
   const Node* node = nullptr;
+  std::vector<std::string> warnings;
   const NodeWanted* wanted = nullptr;
   std::vector<std::vector<Step>> steps;  ///< a resource's
   std::vector<int> level;                ///< the stage in which a resource's turn comes
@@ -157,6 +159,8 @@ bool raise_levels(std::map<NodeId, Track>& tracks) {
         moved = true;
       }
       level = track.level[i];
+      // What follows a reboot waits for the node's return.
+      if (std::ranges::any_of(track.steps[i], &Step::only_reboots)) ++level;
     }
   }
   return moved;
@@ -182,6 +186,25 @@ void note_barriers(std::map<NodeId, Track>& tracks, const std::vector<const Node
       track.waits_for[i].assign(waits.begin(), waits.end());
     }
   }
+}
+
+/// Why the node's steps must not be begun, or nothing; what is merely odd becomes warnings.
+std::optional<Error> preflight(const NodeId& name, Track& track, const std::string& printed, const Facts& facts) {
+  std::vector<Step> steps;
+  for (const auto& some : track.steps) steps.insert(steps.end(), some.begin(), some.end());
+  if (steps.empty() || printed.empty()) return std::nullopt;
+  std::optional<Error> problem;
+  for (auto& finding : judge_preflight(printed, {facts, steps, track.wanted->resources})) {
+    if (!finding.fatal) {
+      track.warnings.push_back(finding.what + " (" + finding.hint + ")");
+    } else if (!problem) {
+      problem = Error{.fault = Fault::validation, .what = finding.what, .node = name, .step = "preflight", .hint = finding.hint};
+    } else {
+      problem->what += "; " + finding.what;
+      problem->hint += "; " + finding.hint;
+    }
+  }
+  return problem;
 }
 
 std::map<NodeId, std::string> pinned_keys(const Inventory& inventory) {
@@ -246,6 +269,7 @@ std::map<NodeId, Result<ObservedNode>> observe(Site& site, const std::map<NodeId
   std::map<NodeId, ObservedNode> known;
   for (const auto& [node, resources] : wanted) {
     FramedScript script("state of " + node);
+    script.add({.comment = "preflight", .script = preflight_script()});
     known[node];
     for (const auto& one : resources.resources) {
       const auto* kind = find_in_catalog<ResourceKind>(one.kind);
@@ -259,17 +283,20 @@ std::map<NodeId, Result<ObservedNode>> observe(Site& site, const std::map<NodeId
             script.add({.comment = one.id(), .script = kind->probe(one, node_facts)}));
       }
     }
-    if (!script.empty()) jobs.push_back({node, std::move(script)});
+    jobs.push_back({node, std::move(script)});
   }
   auto results = run_framed(site, std::move(jobs), "state");
 
   std::map<NodeId, Result<ObservedNode>> all;
   for (auto& [node, observed] : known) {
     const auto result = results.find(node);
-    if (result != results.end() && result->second.error) {
+    if (result->second.error) {
       all.emplace(node, tl::unexpected(*result->second.error));
       continue;
     }
+    const auto preflight = result->second.frames.find(0);
+    // Not empty: a preflight that had no answer is not one that nobody asked for.
+    observed.preflight = (preflight != result->second.frames.end() ? preflight->second.out : "") + "\n";
     for (std::size_t i = 0; i < frames[node].size(); ++i) {
       if (!frames[node][i]) continue;
       const auto frame = result->second.frames.find(*frames[node][i]);
@@ -301,6 +328,7 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
     track.level.assign(resources.size(), 0);
     track.waits_for.resize(resources.size());
     std::set<std::string> changing;
+    std::string rebooting;
     std::optional<Error> problem;
     for (std::size_t i = 0; i < resources.size() && !problem; ++i) {
       const auto& one = resources[i];
@@ -310,7 +338,7 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
                        ? Result<std::vector<Step>>(fail(
                              Fault::timeout, "its probe had no answer within 10 s",
                              "log in and see what hangs (a dead network mount?)"))
-                       : kind->plan(one, seen.resources[i], {facts.at(name), changing});
+                       : kind->plan(one, seen.resources[i], {facts.at(name), changing, rebooting});
       if (!steps) {
         problem = steps.error();
         problem->node = name;
@@ -318,8 +346,12 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
         break;
       }
       if (!steps->empty()) changing.insert(one.id());
+      for (const auto& step : *steps) {
+        if (step.reboots) rebooting = step.only_reboots() ? "" : step.id;
+      }
       track.steps.push_back(std::move(*steps));
     }
+    if (!problem) problem = preflight(name, track, seen.preflight, facts.at(name));
     if (problem) {
       plan.failed.emplace(name, std::move(*problem));
     } else {
@@ -351,6 +383,7 @@ Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
   plan.stages = static_cast<int>(used.size());
   for (auto& [name, track] : tracks) {
     auto& node = plan.nodes[name];
+    node.warnings = std::move(track.warnings);
     for (std::size_t i = 0; i < track.steps.size(); ++i) {
       if (track.steps[i].empty()) ++node.satisfied;
       for (auto& step : track.steps[i]) {

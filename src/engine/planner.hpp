@@ -30,12 +30,14 @@ Result<std::map<NodeId, NodeWanted>> resolve(const Inventory& inventory, const P
 /// What is now: a node's resources -> what their probes printed, in one execution a node.
 struct ObservedNode {
   std::vector<Observed> resources;  ///< parallel to NodeWanted::resources
+  std::string preflight{};          ///< what preflight_script printed; empty: nobody asked
 };
 std::map<NodeId, Result<ObservedNode>> observe(Site& site,
                                                const std::map<NodeId, NodeWanted>& wanted,
                                                const std::map<NodeId, Facts>& facts);
 
-/// Pure: wanted and observed in, steps in stages out. `failed` are the nodes that are not planned;
+/// Pure: wanted and observed in, steps in stages out. A node that has something to do and is not fit for
+/// it by the preflight ends up in Plan::failed. `failed` are the nodes that are not planned;
 /// they stay in Plan::failed, and barriers that wait for them hold.
 Result<Plan> make_plan(const Inventory& inventory, const Profile& profile,
                        const std::map<NodeId, NodeWanted>& wanted,

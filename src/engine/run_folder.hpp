@@ -14,7 +14,7 @@ namespace podwright {
 
 class RunFolder {
  public:
-  /// Makes <state_dir>/runs/<time>-<verb> (and a suffix where it exists), mode 0700.
+  /// Makes <state_dir>/runs/<time>-<verb>, mode 0700. Ids sort by creation.
   static Result<RunFolder> create(const std::filesystem::path& state_dir, std::string_view verb);
   /// An earlier run by id, by a unique beginning of it, or "latest".
   static Result<RunFolder> open(const std::filesystem::path& state_dir, std::string_view id);
@@ -25,6 +25,9 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
 
+  void remove(std::string_view name) const;
+  /// Names of its documents that begin so, sorted.
+  [[nodiscard]] std::vector<std::string> documents(std::string_view prefix) const;
   Status save(std::string_view name, const Json& document) const;
   /// The document, or nothing when the run has none of that name.
   [[nodiscard]] Result<std::optional<Json>> load(std::string_view name) const;

@@ -6,6 +6,7 @@
 
 #include "base/digest.hpp"
 #include "base/shell.hpp"
+#include "catalog/boot_identity.hpp"
 
 namespace podwright {
 
@@ -36,7 +37,46 @@ Result<std::string> secret_assignments(const Planned& planned, const NodeId& nod
   return text;
 }
 
+/// Whether the node has to reboot once this step was done.
+bool owes_a_reboot(const NodeWanted& wanted, const Step& step) {
+  if (step.only_reboots()) return false;
+  return step.reboots || std::ranges::any_of(wanted.resources, [&](const Wanted& one) {
+           const auto on = one.kind == "reboot" ? one.list("on") : std::vector<std::string>{};
+           return std::ranges::find(on, step.id) != on.end();
+         });
+}
+
+/// sh that notes on the node that it owes a reboot: the head may be gone before it comes to that.
+std::string note_owed_reboot(const std::vector<std::string>& steps) {
+  return fmt::format("({} file={}; mkdir -p \"${{file%/*}}\"; for step in {}; do printf '%s %s\\n' "
+                     "\"$(boot_identity)\" \"$step\"; done >>\"$file\")",
+                     boot_identity_function, sh::quote(owed_reboots_file), sh::join(steps));
+}
+
 }  // namespace
+
+std::vector<Step> steps_of(const Plan& plan, const NodeId& node, int stage) {
+  std::vector<Step> steps;
+  std::ranges::copy_if(plan.nodes.at(node).steps, std::back_inserter(steps),
+                       [&](const Step& step) { return step.stage == stage; });
+  return steps;
+}
+
+std::vector<StageScript::Part> parts_of(const std::vector<Step>& steps) {
+  std::vector<StageScript::Part> parts;
+  for (std::size_t i = 0; i < steps.size();) {
+    StageScript::Part part{.is_probe = false, .steps = {i}};
+    if (!steps[i].batch.empty()) {
+      while (part.steps.back() + 1 < steps.size() && steps[part.steps.back() + 1].batch == steps[i].batch) {
+        part.steps.push_back(part.steps.back() + 1);
+      }
+    }
+    i = part.steps.back() + 1;
+    parts.push_back(part);
+    for (const auto k : part.steps) parts.push_back({.is_probe = true, .steps = {k}});
+  }
+  return parts;
+}
 
 Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int stage,
                                  SecretStore* secrets, std::string marker) {
@@ -44,51 +84,50 @@ Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int
                                                         planned.plan.stages),
                                             std::move(marker)),
                      .parts = {},
-                     .steps = {}};
-  const auto& all = planned.plan.nodes.at(node).steps;
-  std::ranges::copy_if(all, std::back_inserter(result.steps),
-                       [&](const Step& step) { return step.stage == stage; });
+                     .steps = steps_of(planned.plan, node, stage)};
   const auto& steps = result.steps;
+  result.parts = parts_of(steps);
 
-  for (std::size_t i = 0; i < steps.size();) {
-    StageScript::Part part;
+  for (std::size_t p = 0; p < result.parts.size(); ++p) {
+    const auto& part = result.parts[p];
+    const auto& first = steps[part.steps.front()];
+    if (part.is_probe) {
+      const auto* wanted = wanted_of(planned, node, first.id);
+      if (wanted == nullptr) throw std::logic_error("no resource for step " + first.id);
+      const auto* kind = find_in_catalog<ResourceKind>(wanted->kind);
+      const bool last = p + 1 == result.parts.size() || !result.parts[p + 1].is_probe;
+      result.script.add({.comment = "is it so now? " + first.id,
+                         .script = kind->probe(*wanted, planned.facts.at(node)),
+                         .deadline = std::chrono::seconds(30),
+                         .checkpoint = last});
+      continue;
+    }
     std::string script, comment;
-    auto deadline = steps[i].deadline;
-    if (steps[i].batch.empty()) {
-      const auto assignments = secret_assignments(planned, node, steps[i], secrets);
+    auto deadline = first.deadline;
+    if (first.batch.empty()) {
+      const auto assignments = secret_assignments(planned, node, first, secrets);
       if (!assignments) return fail(assignments.error());
-      script = *assignments + steps[i].script;
-      comment = fmt::format("{}: {}", steps[i].id, steps[i].why);
-      part.steps.push_back(i);
+      script = *assignments + first.script;
+      comment = fmt::format("{}: {}", first.id, first.why);
     } else {
       std::vector<std::string> batch_words;
-      for (std::size_t k = i; k < steps.size() && steps[k].batch == steps[i].batch; ++k) {
+      for (const auto k : part.steps) {
         batch_words.insert(batch_words.end(), steps[k].batch_words.begin(), steps[k].batch_words.end());
-        comment += (k == i ? "" : "; ") + fmt::format("{}: {}", steps[k].id, steps[k].why);
+        comment += (comment.empty() ? "" : "; ") + fmt::format("{}: {}", steps[k].id, steps[k].why);
         deadline = std::max(deadline, steps[k].deadline);
-        part.steps.push_back(k);
       }
-      script = steps[i].batch + " " + sh::join(batch_words);
+      script = first.batch + " " + sh::join(batch_words);
+    }
+    std::vector<std::string> owing;
+    for (const auto k : part.steps) {
+      if (owes_a_reboot(planned.wanted.at(node), steps[k])) owing.push_back(steps[k].id);
     }
     result.script.add({.comment = comment,
                        .script = script,
                        .deadline = deadline,
                        .merge_stderr = true,
-                       .must_succeed = true});
-    i = part.steps.back() + 1;
-    const auto group = part.steps;
-    result.parts.push_back(std::move(part));
-
-    for (const auto k : group) {
-      const auto* wanted = wanted_of(planned, node, steps[k].id);
-      if (wanted == nullptr) throw std::logic_error("no resource for step " + steps[k].id);
-      const auto* kind = find_in_catalog<ResourceKind>(wanted->kind);
-      result.script.add({.comment = "is it so now? " + steps[k].id,
-                         .script = kind->probe(*wanted, planned.facts.at(node)),
-                         .deadline = std::chrono::seconds(30),
-                         .checkpoint = k == group.back()});
-      result.parts.push_back({.is_probe = true, .steps = {k}});
-    }
+                       .must_succeed = true,
+                       .on_success = owing.empty() ? "" : note_owed_reboot(owing)});
   }
   return result;
 }

@@ -20,6 +20,10 @@ struct StageScript {
   std::vector<Step> steps;   ///< of this stage
 };
 
+/// The steps of a node in a stage, and the frames that they make.
+std::vector<Step> steps_of(const Plan& plan, const NodeId& node, int stage);
+std::vector<StageScript::Part> parts_of(const std::vector<Step>& steps);
+
 /// `secrets` null: the script as it may be shown, with the secrets' variables unset.
 Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int stage,
                                  SecretStore* secrets, std::string marker = {});

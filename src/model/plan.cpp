@@ -1,6 +1,7 @@
 #include "model/plan.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace podwright {
 
@@ -27,7 +28,11 @@ std::size_t Plan::step_count() const {
 std::size_t Plan::reboot_count() const {
   std::size_t count = 0;
   for (const auto& [name, node] : nodes) {
-    count += static_cast<std::size_t>(std::ranges::count(node.steps, true, &Step::reboots));
+    std::set<int> with_reboot;
+    for (const auto& step : node.steps) {
+      if (step.reboots) with_reboot.insert(step.stage);
+    }
+    count += with_reboot.size();
   }
   return count;
 }

@@ -53,12 +53,17 @@ struct Step {
   int stage = 0;       ///< all nodes finish a stage before any begins the next
   /// Nodes that must be healthy when this step begins: those behind a barrier before it.
   std::vector<NodeId> waits_for{};
+
+  /// Nothing but a reboot: the steps behind it on its node wait for the node's return.
+  [[nodiscard]] bool only_reboots() const { return reboots && script.empty() && batch.empty(); }
 };
 
 struct NodePlan {
   std::vector<Step> steps;
   /// Resources of this node that are as wanted: shown by `plan -v`.
   std::size_t satisfied = 0;
+  /// What the preflight found that does not keep the steps from running.
+  std::vector<std::string> warnings{};
 };
 
 struct Plan {
@@ -72,6 +77,7 @@ struct Plan {
   std::map<NodeId, Error> failed;
 
   [[nodiscard]] std::size_t step_count() const;
+  /// Reboots that will happen: one a node and stage, however many steps ask for it.
   [[nodiscard]] std::size_t reboot_count() const;
 };
 

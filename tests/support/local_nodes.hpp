@@ -2,11 +2,14 @@
 /// without a network. Nodes can be made to fail.
 #pragma once
 
+#include <filesystem>
+
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "transport/transport.hpp"
 
 namespace podwright::testing {
@@ -17,6 +20,13 @@ class LocalNodes : public Transport {
   std::map<NodeId, Error> broken;
   /// Executions a node has had: round trips are counted in tests.
   std::map<NodeId, int> executions;
+  /// Where the runners of a node keep their output, a folder a node.
+  std::filesystem::path runners = std::filesystem::temp_directory_path() / ("podwright-nodes-" + random_hex(6));
+
+  ~LocalNodes() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(runners, ignored);
+  }
 
   std::map<NodeId, Result<Reply>> run(const std::vector<Request>& requests,
                                       TransportObserver* observer, std::stop_token stop) override {
@@ -26,7 +36,9 @@ class LocalNodes : public Transport {
       Result<Reply> reply = Reply{};
       if (const auto found = broken.find(request.node); found != broken.end()) {
         reply = tl::unexpected(found->second);
-      } else if (auto output = run_process({"sh", "-c", request.command}, request.input + std::string(request.attached),
+      } else if (auto output = run_process({"env", "PODWRIGHT_RUNNERS=" + (runners / request.node).string(), "sh", "-c",
+                                            request.command},
+                                           request.input + std::string(request.attached),
                                            request.deadline, stop)) {
         if (observer != nullptr) observer->on_output(request.node, output->out);
         reply->exit_status = output->exit_status;

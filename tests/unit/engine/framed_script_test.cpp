@@ -62,6 +62,24 @@ TEST_CASE("a frame beyond its deadline is ended, and the next one runs") {
   CHECK(reader.frames().at(1).out == "next\n");
 }
 
+TEST_CASE("where there is no timeout, a frame still ends at its deadline, with what it started") {
+  FramedScript script("test");
+  script.add({.comment = "well", .script = "echo well; exit 3", .deadline = std::chrono::seconds(20)});
+  script.add({.comment = "slow", .script = "echo begun; sleep 60 & sleep 60", .deadline = std::chrono::seconds(1)});
+  script.add({.comment = "next", .script = "cat; echo next"});
+  auto text = script.text();
+  for (std::size_t at = 0; (at = text.find("timeout", at)) != std::string::npos;) text.replace(at, 7, "no-such");
+  const auto output = run_process({"sh", "-s"}, text, Millis(30000));
+  REQUIRE(output);
+  FrameReader reader(script.marker());
+  reader.feed(output->out);
+  REQUIRE(reader.frames().size() == 3);
+  CHECK(reader.frames().at(0).exit_status == 3);
+  CHECK(reader.frames().at(1).timed_out);
+  CHECK(reader.frames().at(1).out == "begun\n");
+  CHECK(reader.frames().at(2).out == "next\n");
+}
+
 TEST_CASE("a failed frame ends the script at the next checkpoint") {
   FramedScript script("test");
   script.add({.comment = "a", .script = "exit 1", .must_succeed = true});

@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "engine/apply.hpp"
+#include "engine/preflight.hpp"
 #include "engine/stage_script.hpp"
 #include "support/local_nodes.hpp"
 
@@ -278,8 +279,81 @@ TEST_CASE("a saved plan is stale as soon as a node has changed") {
   REQUIRE(write_file(bench.scratch.path / "cu01.a", "x\n"));
   const auto stale = stale_nodes(saved->plan, bench.plan()->plan);
   REQUIRE(stale.size() == 1);
-  CHECK(stale.at("cu01").find("cu01.a") != std::string::npos);
+  CHECK(stale.at("cu01").find("cu01.a needs nothing any more") != std::string::npos);
   CHECK(saved->plan.digest != bench.plan()->plan.digest);
+}
+
+TEST_CASE("a stale plan says what became of each step") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x\n"),
+                             file(bench.scratch.path / "{{node.name}}.b", "x\n")};
+  REQUIRE(write_file(bench.scratch.path / "cu01.a", "one\n"));
+  REQUIRE(write_file(bench.scratch.path / "cu01.b", "x\n"));
+  const auto saved = bench.plan();
+  REQUIRE(saved);
+  REQUIRE(write_file(bench.scratch.path / "cu01.a", "two\n"));
+  fs::remove(bench.scratch.path / "cu01.b");
+  const auto why = stale_nodes(saved->plan, bench.plan()->plan).at("cu01");
+  CHECK_MESSAGE(why.find("cu01.a: what it changes differs again") != std::string::npos, why);
+  CHECK_MESSAGE(why.find("cu01.b has changed since: ") != std::string::npos, why);
+}
+
+TEST_CASE("what follows a reboot waits for it, on its node and behind barriers") {
+  Bench bench;
+  Wanted reboot;
+  reboot.kind = "reboot";
+  reboot.name = "driver";
+  reboot.roles = {"compute"};
+  set_value(reboot.fields, "name", text(std::string("driver")));
+  const auto first = (bench.scratch.path / "cu01.a").string();
+  set_value(reboot.fields, "on", Value(Value::Array{text("file/" + first)}));
+  auto behind = file(bench.scratch.path / "head.c", "x\n", {"head"});
+  behind.after = {{.role = "compute", .resource = "reboot/driver", .pos = {}}};
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x\n", {"compute"}), reboot,
+                             file(bench.scratch.path / "{{node.name}}.b", "x\n", {"compute"}), behind};
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  const auto stage = [&](const NodeId& node, std::size_t step) {
+    return planned->plan.nodes.at(node).steps.at(step).stage;
+  };
+  REQUIRE(planned->plan.nodes.at("cu01").steps.size() == 3);
+  CHECK(planned->plan.nodes.at("cu01").steps[1].only_reboots());
+  CHECK(stage("cu01", 0) == 0);
+  CHECK(stage("cu01", 1) == 0);
+  CHECK(stage("cu01", 2) == 1);
+  CHECK(stage("head", 0) == 1);
+  // cu02's file is another one: nothing there asks for a reboot, unless this very machine does.
+  CHECK(planned->plan.reboot_count() >= 1);
+  const auto script = stage_script(*planned, "cu01", 0, nullptr, "M");
+  REQUIRE(script);
+  CHECK(script->script.text().find("/var/lib/podwright/reboot-owed") != std::string::npos);
+}
+
+TEST_CASE("a node that its preflight finds unfit, or knows nothing of, is not planned") {
+  Bench bench;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x\n")};
+  bench.facts["cu01"].clock_epoch = 1e9;
+  bench.facts["cu01"].time_offset_seconds = 4000;
+  const auto planned = bench.plan();
+  REQUIRE(planned);
+  REQUIRE(planned->plan.failed.contains("cu01"));
+  CHECK(planned->plan.failed.at("cu01").what.find("clock is 4000 s ahead") != std::string::npos);
+  CHECK(planned->plan.nodes.contains("cu02"));
+  const auto findings = judge_preflight("\n", {bench.facts["cu02"], {}, {}});
+  REQUIRE_FALSE(findings.empty());
+  CHECK(findings.front().fatal);
+  CHECK(findings.front().what.find("had no answer") != std::string::npos);
+  // One that has nothing to do is left in peace.
+  REQUIRE(write_file(bench.scratch.path / "cu01.a", "x\n"));
+  CHECK_FALSE(bench.plan()->plan.failed.contains("cu01"));
+}
+
+TEST_CASE("batches are numbers or shares") {
+  CHECK(parse_batch("4")->of(100) == 4);
+  CHECK(parse_batch("10%")->of(64) == 7);
+  CHECK(parse_batch("1%")->of(3) == 1);
+  CHECK(Batch{}.of(64) == 64);
+  for (const auto* wrong : {"", "0", "-1", "0%", "101%", "x", "nan%"}) CHECK_FALSE(parse_batch(wrong));
 }
 
 TEST_CASE("observing takes one execution a node") {
