@@ -231,6 +231,8 @@ void describe(Io& io, typename Io::template As<Undo>& undo) {
   io.exact("paths", undo.paths);
   io.exact("state", undo.state);
   io.exact("restore", undo.restore);
+  io.exact("finish", undo.finish);
+  io("why_not", undo.why_not);
 }
 
 template <class Io>

@@ -18,18 +18,35 @@ struct Artifact {
   bool operator==(const Artifact&) const = default;
 };
 
-/// What takes a step back, written into the node's ledger as the step runs. Nothing in it: the step
-/// can't be taken back, and `undo` says so.
+/// What takes a step back, written into the node's ledger (engine/ledger.hpp) as the step runs. The
+/// texts are sh that runs as root later, with no profile at hand: all that they need is in them, and
+/// never a secret. A line "left<TAB>ID<TAB>WHY" that restore or finish prints says that something was
+/// left as it is (ID empty: the step's own); any exit status but 0 is a failure.
 struct Undo {
-  /// Files, links and folders that the step makes or changes: kept before, put back by `undo`.
+  /// Files, links and folders that the step makes or changes: kept before, put back by `undo` unless
+  /// somebody changed content, owner or mode since. A folder that the step made, or that it made
+  /// above one of these, goes when it is empty at the end. A path that ends in / is a folder whose
+  /// being there is all that counts.
   std::vector<std::string> paths{};
-  /// sh that prints the state that counts, before and after the step; when it prints something else at
-  /// `undo` than after the step, a person has changed it since, and it is left.
+  /// Read-only sh that prints the state that counts, before and after the step. When it prints
+  /// something else at `undo` than after the step, somebody has changed it since: the step is left.
   std::string state{};
-  /// sh, run by `undo` after the paths were put back: the file $before holds what `state` printed
-  /// before the step, $after what it printed after it.
+  /// Run by `undo` after the paths were put back, unless the state is as before already: the file
+  /// $before holds what `state` printed before the step, $after what it printed after it (empty when
+  /// the step was cut off).
   std::string restore{};
-  [[nodiscard]] bool empty() const { return paths.empty() && restore.empty(); }
+  /// Run by `undo` after all steps were put back, those of the oldest steps first, and once for all
+  /// steps that have the very same text: $entries names their folders in the ledger, oldest first,
+  /// which hold the files before and after. It judges by itself; `state` is not compared for it.
+  std::string finish{};
+  /// Why the step can't be taken back, where nothing above is given: "the profile gives no undo".
+  std::string why_not{};
+  /// Whether there is a way back.
+  [[nodiscard]] bool possible() const {
+    return !paths.empty() || !restore.empty() || !finish.empty();
+  }
+  /// Nothing is said, not even why not.
+  [[nodiscard]] bool empty() const { return !possible() && why_not.empty(); }
   bool operator==(const Undo&) const = default;
 };
 

@@ -84,8 +84,8 @@ TEST_CASE("no member of a model is forgotten") {
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i] = Mount{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = Step{}; }
   { [[maybe_unused]] const auto& [a, b] = Artifact{}; }
-  { [[maybe_unused]] const auto& [a, b, c] = Undo{}; }
   { [[maybe_unused]] const auto& [a, b, c] = NodePlan{}; }
+  { [[maybe_unused]] const auto& [a, b, c, d, e] = Undo{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g] = Plan{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e] = AppliedNode{}; }
   { [[maybe_unused]] const auto& [a, b] = Applied{}; }
