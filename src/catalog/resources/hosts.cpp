@@ -65,6 +65,30 @@ std::optional<std::string> disabled(std::string_view line, const Addresses& want
   return text;
 }
 
+constexpr std::string_view disabled_mark = "# podwright: ";
+
+/// Takes back what `disabled` did, for lines that no block which stays contradicts.
+void enable_again(FileEdit& edit, std::string_view before, const Addresses& still_wanted) {
+  const auto all = exact_lines(before);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].starts_with(disabled_mark)) continue;
+    const auto original = all[i].substr(disabled_mark.size());
+    const auto entry = entry_of(original);
+    if (!entry || disabled(original, still_wanted)) continue;
+    edit.lines.emplace_back(all[i], std::string(original) + "\n");
+    // The names that were kept stand on the next line.
+    const auto rest = i + 1 < all.size() ? entry_of(all[i + 1]) : std::nullopt;
+    if (!rest || rest->address != entry->address || rest->names.size() >= entry->names.size()) continue;
+    const auto is_one_of_them = [&](const std::string& name) {
+      return std::ranges::find(entry->names, name) != entry->names.end();
+    };
+    if (std::ranges::all_of(rest->names, is_one_of_them) &&
+        all[i + 1] == fmt::format("{}\t{}", rest->address, join(rest->names, " "))) {
+      edit.lines.emplace_back(all[i + 1], "");
+    }
+  }
+}
+
 FileEdit::Block block_of(const Wanted& wanted) {
   FileEdit::Block block{.begin = fmt::format("# podwright begin {}", wanted.name),
                         .end = fmt::format("# podwright end {}", wanted.name),
@@ -89,16 +113,23 @@ Result<FileEdit> edit_of(const Wanted& wanted, const std::string& path, std::str
     for (const auto& name : entry->names) addresses[name].insert(entry->address);
   }
 
+  const bool absent = wanted.text("state") == "absent";
+  Addresses of_others;
   std::string open;  // the end of the block that the line is in, ours or another's
   for (const auto line : exact_lines(before)) {
     if (!open.empty()) {
+      const auto entry = open == edit.block->end ? std::nullopt : entry_of(line);
+      if (entry) {
+        for (const auto& name : entry->names) of_others[name].insert(entry->address);
+      }
       if (line == open) open.clear();
     } else if (line.starts_with("# podwright begin ")) {
       open = fmt::format("# podwright end {}", line.substr(18));
-    } else if (auto instead = disabled(line, addresses)) {
+    } else if (auto instead = disabled(line, addresses); instead && !absent) {
       edit.lines.emplace_back(line, std::move(*instead));
     }
   }
+  if (absent) enable_again(edit, before, of_others);
   if (open.empty()) return edit;
   return fail(Fault::remote, fmt::format("{} has no line '{}'", path, open),
               "somebody cut the block: put the line back where the block ends");
@@ -121,7 +152,10 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
 
   const auto changed = text_change(*before, apply_edit(*edit, *before), path).lines;
   auto why = fmt::format("{} differs in {}", path, count_of(changed, "line"));
-  if (!edit->lines.empty()) {
+  if (wanted.text("state") == "absent") {
+    why = fmt::format("{} has the block {}, wanted absent", path, wanted.name);
+    if (!edit->lines.empty()) why += "; the lines that it disabled come back";
+  } else if (!edit->lines.empty()) {
     why += fmt::format(", {} of which {} one of its names another address", edit->lines.size(),
                        edit->lines.size() == 1 ? "gives" : "give");
   }
@@ -141,7 +175,8 @@ const Registered hosts{ResourceKind{
                     "one of these names another address is commented out"},
             {.name = "path", .doc = "Default: /etc/hosts"},
             {.name = "state",
-             .doc = "absent removes the block. Default: present",
+             .doc = "absent removes the block, and brings back the lines that were commented out for it. "
+                    "Default: present",
              .choices = {"present", "absent"}},
         },
     .probe = probe,

@@ -224,19 +224,23 @@ TEST_CASE("resources live: a block of hosts") {
     CHECK(step.diff.find("+10.0.0.2 cu01") != std::string::npos);
 
     // Two blocks planned from the same reading do not undo each other.
-    const auto one = plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu02\n"));
+    const auto one = plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu01\n"));
     const auto two = plan_now(shell, wanted("fabric", "10.1.0.1 head-ib\n"));
     CHECK(run_sh(shell, one.at(0).script).exit_status == 0);
     CHECK(run_sh(shell, two.at(0).script).exit_status == 0);
-    CHECK(plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu02\n")).empty());
+    CHECK(plan_now(shell, wanted("cluster", "10.0.0.1 head\n10.0.0.3 cu01\n")).empty());
     CHECK(plan_now(shell, wanted("fabric", "10.1.0.1 head-ib")).empty());
 
-    for (const auto* name : {"cluster", "fabric"}) {
-      converge(shell, make("hosts", {{"name", std::string(name)},
-                                     {"path", path},
-                                     {"state", std::string("absent")}}));
-    }
-    CHECK(content_of(path) == outside);
+    const auto absent = [&](const std::string& name) {
+      return make("hosts", {{"name", name}, {"path", path}, {"state", std::string("absent")}});
+    };
+    // The other block still gives cu01 another address.
+    converge(shell, absent("fabric"));
+    CHECK(content_of(path).starts_with(outside));
+    converge(shell, wanted("fabric", "10.1.0.1 head-ib\n"));
+    for (const auto* name : {"cluster", "fabric"}) converge(shell, absent(name));
+    CHECK(content_of(path) == "127.0.0.1 localhost\n127.0.1.1 cu01.lab cu01 # Debian's\n\n"
+                              "10.0.0.9 it's $(id)\n");
   }
 }
 
