@@ -113,6 +113,11 @@ struct Packager {
   std::string unhold;
   /// `name` at `version` as one word of the install command: name=version, name-version.
   std::string (*versioned)(const std::string& name, const std::string& version);
+  /// Read-only sh that prints the state of all packages, for the ledger: "package NAME VERSION" of
+  /// each that is installed, "config NAME" where only its configuration is, "hold NAME" and "auto NAME"
+  /// (came as a dependency) where the packager knows such marks, and list_accounts().
+  std::string list;
+  std::string take_back;  ///< take_back_packages() for it
   bool version_globs = true;  ///< the version may be a pattern: 4.3*
   /// What a [[repo]] is here. A field that is missing or wrong is an error.
   Result<RepoFiles> (*repo)(const Wanted& wanted) = nullptr;

@@ -6,6 +6,7 @@
 #include "base/shell.hpp"
 #include "base/text.hpp"
 #include "catalog/packagers/repo_fields.hpp"
+#include "catalog/packagers/take_back.hpp"
 
 namespace podwright {
 namespace {
@@ -171,6 +172,69 @@ pw_try_repo() {
 }
 pw_try_repo)sh";
 
+// Names of the node's own architecture stand without it, as apt-get prints them.
+const std::string list = R"sh(
+arch=$(dpkg --print-architecture) || exit
+s=$(dpkg-query -W -f '${db:Status-Abbrev}${binary:Package} ${Version}\n') || exit
+s=$(printf '%s\n' "$s" | sed "s/:$arch / /")
+printf '%s\n' "$s" | sed -n 's/^.i.//p' | sed 's/^/package /'
+printf '%s\n' "$s" | sed -n 's/^.c.\([^ ]*\) .*/config \1/p; s/^h..\([^ ]*\) .*/hold \1/p'
+if [ -e /var/lib/apt/extended_states ]; then
+  while read -r key value; do
+    case $key$value in
+      Package:*) p=$value ;;
+      Architecture:$arch) ;;
+      Architecture:*) p=$p:$value ;;
+      Auto-Installed:1) echo "auto $p" ;;
+    esac
+  done </var/lib/apt/extended_states
+fi
+)sh" + list_accounts();
+
+const std::string take_back = common + R"sh(
+pw_mend
+# What a command would remove; recommended and suggested packages are not needed.
+pw_sim() {
+  pw_apt -s -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \
+    "$@" 2>/dev/null | sed -n 's/^Remv \([^ ]*\) .*/\1/p; s/^Purg \([^ ]*\) .*/\1/p' | sort -u
+}
+pw_goes() {
+  while [ -s "$t/wanted" ]; do
+    pw_sim purge $(cat "$t/wanted") >"$t/gone"
+    sort -u "$t/wanted" "$t/deps" | comm -13 - "$t/gone" >"$t/more"
+    [ -s "$t/more" ] || break
+    : >"$t/keep"
+    for p in $(cat "$t/wanted"); do
+      by=$(pw_sim purge "$p" | comm -12 - "$t/more")
+      [ -n "$by" ] || continue
+      pw_left "$p" "is needed by $(echo $by)"
+      echo "$p" >>"$t/keep"
+    done
+    [ -s "$t/keep" ] || { echo "apt-get would remove $(echo $(cat "$t/more")) too" >&2; return 1; }
+    comm -23 "$t/wanted" "$t/keep" >"$t/wanted.new"
+    mv "$t/wanted.new" "$t/wanted"
+  done
+  {
+    cat "$t/wanted"
+    if [ -s "$t/wanted" ]; then pw_sim --auto-remove purge $(cat "$t/wanted"); else pw_sim autoremove; fi |
+      comm -12 - "$t/deps"
+  } | sort -u >"$t/goes"
+}
+pw_purge() { pw_apt purge "$@"; }
+pw_drop() { pw_apt remove "$@"; }
+pw_marks() {
+  set -- $entries
+  sh "$1/state" >"$t/state" || return
+  part hold "$t/first" | comm -12 - "$t/touched" >"$t/b"
+  part hold "$t/state" | comm -12 - "$t/touched" >"$t/a"
+  comm -23 "$t/b" "$t/a" | xargs -r apt-mark hold || return
+  comm -13 "$t/b" "$t/a" | xargs -r apt-mark unhold || return
+  part package "$t/state" | cut -d ' ' -f 1 | comm -12 - "$t/touched" >"$t/b"
+  part auto "$t/first" | comm -12 - "$t/b" >"$t/a"
+  part auto "$t/state" | comm -23 "$t/a" - | xargs -r apt-mark auto
+}
+)sh";
+
 const Registered apt{Packager{
     .id = "apt",
     .summary = "apt and dpkg: Debian, Ubuntu",
@@ -180,6 +244,8 @@ const Registered apt{Packager{
     .hold = "apt-mark hold",
     .unhold = "apt-mark unhold",
     .versioned = versioned,
+    .list = list,
+    .take_back = take_back_packages(take_back, install, "="),
     .repo = repo,
     .try_repo = try_repo,
 }};

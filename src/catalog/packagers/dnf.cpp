@@ -1,6 +1,7 @@
 // Red Hat, Rocky, Alma, Fedora, openEuler: dnf, or yum where that is all there is.
 #include "catalog/packagers/repo_fields.hpp"
 #include "catalog/packagers/rpm.hpp"
+#include "catalog/packagers/take_back_rpm.hpp"
 
 namespace podwright {
 namespace {
@@ -99,6 +100,8 @@ const Registered dnf{Packager{
     .hold = common + "pw_lock add",
     .unhold = common + "pw_lock delete",
     .versioned = versioned,
+    .list = list_rpms(),
+    .take_back = take_back_rpms(install, "-"),
     .repo = repo,
     .try_repo = try_repo,
 }};

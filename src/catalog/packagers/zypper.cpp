@@ -1,6 +1,7 @@
 // SUSE Linux Enterprise and openSUSE.
 #include "catalog/packagers/repo_fields.hpp"
 #include "catalog/packagers/rpm.hpp"
+#include "catalog/packagers/take_back_rpm.hpp"
 
 namespace podwright {
 namespace {
@@ -97,6 +98,8 @@ const Registered zypper{Packager{
     .hold = common + "pw_zypper addlock",
     .unhold = common + "pw_zypper removelock",
     .versioned = versioned,
+    .list = list_rpms(),
+    .take_back = take_back_rpms(install, "="),
     .version_globs = false,
     .repo = repo,
     .try_repo = try_repo,

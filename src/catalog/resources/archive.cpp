@@ -142,6 +142,7 @@ Result<std::vector<Step>> plan_absent(const Wanted& wanted, const Reading& now) 
   }
   auto step = step_for(wanted, "remove", dest + " is there, wanted absent");
   step.script = fmt::format("rm -rf {} || exit\n", sh::quote(dest));
+  step.undo.why_not = "no copy of a tree is kept: apply a profile that declares the archive";
   return std::vector{step};
 }
 

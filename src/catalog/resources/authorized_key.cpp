@@ -50,6 +50,40 @@ cd / && su -s /bin/sh -c "$change" "$n" || exit
 )sh";
 }
 
+/// The file as it was, put back by the user as well. Where it lies is known only on the node: the
+/// user may be made by a step before this one.
+Undo undo_of(const std::string& name) {
+  const auto find = sh::assign("n", name) + R"sh(
+e=$(getent passwd "$n")
+case $? in 0) ;; 2) exit 0 ;; *) exit 1 ;; esac
+h=${e%:*}
+h=${h##*:}
+)sh";
+  return {.state = find + R"sh(
+if [ ! -d "$h/.ssh" ]; then echo 'folder absent'
+elif [ ! -f "$h/.ssh/authorized_keys" ]; then echo 'file absent'
+else stat -c 'mode %a' "$h/.ssh/authorized_keys" && cat "$h/.ssh/authorized_keys"
+fi
+)sh",
+          .restore = find + R"sh(
+read -r key mode <"$before" || exit 0
+case $key in
+  folder) cd / && su -s /bin/sh -c 'rm -f "$HOME/.ssh/authorized_keys"; rmdir "$HOME/.ssh" 2>/dev/null; true' "$n" ;;
+  file) cd / && su -s /bin/sh -c 'rm -f "$HOME/.ssh/authorized_keys"' "$n" ;;
+  mode)
+    { echo "$mode"; sed 1d "$before"; } | {
+      cd / && su -s /bin/sh -c '
+        umask 077
+        read -r mode
+        f=$HOME/.ssh/authorized_keys
+        t=$(mktemp "$f.XXXXXX") || exit
+        cat >"$t" && chmod "$mode" "$t" && mv -f "$t" "$f"' "$n"
+    }
+    ;;
+esac
+)sh"};
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
   const bool absent = wanted.text("state") == "absent";
   const auto keys = wanted.text("key");
@@ -91,7 +125,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                    FileChange{.action = "write",
                               .why = why,
                               .diff = text_change(*before, apply_edit(edit, *before), file).diff,
-                              .script = script_for(wanted, edit)});
+                              .script = script_for(wanted, edit),
+                              .undo = undo_of(wanted.name)});
 }
 
 std::string nothing(const Wanted&, const Facts&) { return "user absent\n"; }

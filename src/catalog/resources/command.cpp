@@ -40,6 +40,14 @@ std::string changing_input(const Wanted& wanted, const PlanContext& context) {
   return place == inputs.end() ? std::string{} : *place;
 }
 
+/// What the profile says of it; whether it was done is the state by which a change since is seen.
+Undo undo_of(const Wanted& wanted) {
+  Undo undo{.paths = wanted.list("undo_paths")};
+  if (wanted.has("undo")) undo.restore = run_script(wanted, wanted.text("undo")) + "\n";
+  if (!undo.possible()) undo.why_not = "the profile gives no undo for this command";
+  return undo;
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                                const PlanContext& context) {
   if (wanted.has("creates") == wanted.has("unless")) {
@@ -56,6 +64,11 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   const auto creates = wanted.text("creates");
   if (wanted.has("creates") && !creates.starts_with('/')) {
     return refuse(wanted, "creates", fmt::format("'{}' is not an absolute path", creates));
+  }
+  for (const auto& path : wanted.list("undo_paths")) {
+    if (!path.starts_with('/')) {
+      return refuse(wanted, "undo_paths", fmt::format("'{}' is not an absolute path", path));
+    }
   }
   const auto deadline = parse_duration(wanted.text("deadline", "10m"));
   if (!deadline) return refuse(wanted, "deadline", deadline.error().what, deadline.error().hint);
@@ -74,6 +87,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
   step.script = fmt::format("if {}; then exit 0; fi\n{}\n", done(wanted),
                             run_script(wanted, wanted.text("run")));
   step.deadline = std::chrono::ceil<std::chrono::seconds>(*deadline);
+  step.undo = undo_of(wanted);
   return std::vector{step};
 }
 
@@ -96,6 +110,13 @@ const Registered command{ResourceKind{
              .doc =
                  "Ids of resources (\"file//opt/x.c\"): when one changes in this run, `unless` is "
                  "asked again after it. Default: none"},
+            {.name = "undo",
+             .doc = "Command that takes it back, run as `run` is; it succeeds also when nothing is left "
+                    "to take back. Default: none, and `podwright undo` names the command as left"},
+            {.name = "undo_paths",
+             .type = FieldType::list,
+             .doc = "Absolute paths of the files that it makes or changes: kept before it runs, and put "
+                    "back by `podwright undo`, before `undo` runs. Default: none"},
             {.name = "user", .doc = "Who runs it, and `unless`. Default: root"},
             {.name = "cwd", .doc = "Folder in which it runs, and `unless`. Default: /root or so"},
             {.name = "deadline", .doc = "How long it may take: 90s, 10m, 2h. Default: 10m"},

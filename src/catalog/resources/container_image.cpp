@@ -178,6 +178,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
     if (image != "there") return std::vector<Step>{};
     auto step = step_for(wanted, "remove", wanted.name + " is there, wanted absent");
     step.script = assignments + "\"$e\" image rm \"$i\" || exit\nrm -f \"$stamp\"\n";
+    step.undo.why_not = "no copy of it is kept: apply a profile that declares the image";
     return std::vector{step};
   }
 

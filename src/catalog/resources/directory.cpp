@@ -23,6 +23,7 @@ Result<std::vector<Step>> plan_absent(const Wanted& wanted, const std::string& p
   auto step = step_for(wanted, "remove", path + " exists, wanted absent");
   // Never recursively: a profile must not be able to empty a file server by a wrong path.
   step.script = fmt::format("rmdir {} || exit\n", sh::quote(path));
+  step.undo.paths = {path};
   step.deadline = std::chrono::seconds(30);
   return std::vector{step};
 }
@@ -51,13 +52,15 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (state.type == "absent") {
     return steps_for(wanted, FileChange{.action = "create",
                                         .why = *path + " does not exist",
-                                        .script = std::move(script)});
+                                        .script = std::move(script),
+                                        .undo = {.paths = {*path}}});
   }
   const auto difference = ownership_difference(*ownership, state);
   if (difference.empty()) return std::vector<Step>{};
   return steps_for(wanted, FileChange{.action = "set",
                                       .why = fmt::format("{} {}", *path, difference),
-                                      .script = std::move(script)});
+                                      .script = std::move(script),
+                                      .undo = {.paths = {*path}}});
 }
 
 const Registered directory{ResourceKind{

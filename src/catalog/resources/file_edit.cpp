@@ -108,7 +108,8 @@ std::optional<FileChange> change_part(const std::string& path, const std::string
   return FileChange{.action = "write",
                     .why = std::move(why),
                     .diff = text_change(before, after, path).diff,
-                    .script = replace_script(path, edit_script(edit), std::nullopt)};
+                    .script = replace_script(path, edit_script(edit), std::nullopt),
+                    .undo = {.paths = {path}}};
 }
 
 }  // namespace podwright

@@ -153,13 +153,15 @@ Result<std::optional<FileChange>> change_file(const WantedFile& wanted, const Fi
     return FileChange{
         .action = "set",
         .why = fmt::format("{} {}", wanted.path, ownership),
-        .script = sh::assign("f", wanted.path) + ownership_script("f", wanted.ownership)};
+        .script = sh::assign("f", wanted.path) + ownership_script("f", wanted.ownership),
+        .undo = {.paths = {wanted.path}}};
   }
 
   auto change = content_change(wanted, state);
   if (!ownership.empty()) change.why += "; it " + ownership;
   change.script = replace_script(wanted.path, print_script(wanted.content), wanted.ownership,
                                  wanted.parents, wanted.validate);
+  change.undo.paths = {wanted.path};
   return change;
 }
 
@@ -169,7 +171,12 @@ Result<std::optional<FileChange>> remove_file(const std::string& path, const Fil
   return FileChange{.action = "remove",
                     .why = path + " exists, wanted absent",
                     .diff = state.content ? text_change(*state.content, "", path).diff : "",
-                    .script = fmt::format("rm -f {} || exit\n", sh::quote(path))};
+                    .script = fmt::format("rm -f {} || exit\n", sh::quote(path)),
+                    .undo = {.paths = {path}}};
+}
+
+std::string reload_systemd() {
+  return "[ ! -d /run/systemd/system ] || systemctl daemon-reload || exit\n";
 }
 
 std::string ownership_script(std::string_view variable, const Ownership& ownership) {
@@ -271,6 +278,7 @@ Result<std::vector<Step>> steps_for(const Wanted& wanted,
   auto step = step_for(wanted, std::move((*change)->action), std::move((*change)->why));
   step.diff = std::move((*change)->diff);
   step.script = std::move((*change)->script);
+  step.undo = std::move((*change)->undo);
   step.deadline = std::chrono::seconds(60);
   return std::vector{std::move(step)};
 }

@@ -62,7 +62,11 @@ struct FileChange {
   std::string why;
   std::string diff{};
   std::string script{};
+  Undo undo{};
 };
+
+/// systemd reads its units and fstab again: for Undo::finish.
+std::string reload_systemd();
 
 /// Nothing when the file is as wanted. A folder or device in its place is an error: podwright does
 /// not guess whether it may go.

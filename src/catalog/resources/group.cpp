@@ -16,6 +16,31 @@ printf 'group %s\n' "$e"
 )sh";
 }
 
+/// A group that is made again gets its number and its members back. Who is in a group that stays is
+/// no part of the state: users bring that.
+Undo undo_of(const std::string& name, bool removes) {
+  return {.state = sh::assign("n", name) + R"sh(
+e=$(getent group "$n")
+case $? in 0) ;; 2) exit 0 ;; *) exit 1 ;; esac
+members=${e##*:}
+e=${e%:*}
+printf '%s\n' "${e##*:}"
+)sh" + (removes ? "printf '%s\\n' \"$members\"\n" : ""),
+          .restore = sh::assign("n", name) + R"sh(
+gid=$(sed -n 1p "$before")
+if [ -z "$gid" ]; then
+  getent group "$n" >/dev/null || exit 0
+  groupdel "$n"
+elif getent group "$n" >/dev/null; then
+  groupmod -g "$gid" "$n"
+else
+  groupadd -g "$gid" "$n" || exit
+  members=$(sed -n 2p "$before")
+  [ -z "$members" ] || gpasswd -M "$members" "$n"
+fi
+)sh"};
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
   const auto reading = read(wanted, observed);
   if (!reading) return fail(reading.error());
@@ -41,6 +66,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   } else {
     return std::vector<Step>{};
   }
+  step.undo = undo_of(wanted.name, wanted.text("state") == "absent");
   step.deadline = std::chrono::seconds(60);
   return std::vector{step};
 }

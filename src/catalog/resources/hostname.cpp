@@ -47,6 +47,9 @@ if [ -d /run/systemd/system ] && command -v hostnamectl >/dev/null 2>&1; then
 fi
 hostname "$n" 2>/dev/null || printf '%s\n' "$n" >/proc/sys/kernel/hostname || exit
 )sh";
+  step.undo = {.paths = {"/etc/hostname"},
+               .state = "cat /proc/sys/kernel/hostname\n",
+               .restore = "cat \"$before\" >/proc/sys/kernel/hostname\n"};
   step.deadline = std::chrono::seconds(60);
   return std::vector{step};
 }

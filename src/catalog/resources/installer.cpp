@@ -87,7 +87,7 @@ exit 1
 
 Undo undo_of(const Wanted& wanted) {
   const auto uninstall = wanted.text("uninstall");
-  if (uninstall.empty()) return {};
+  if (uninstall.empty()) return {.why_not = "the profile gives no uninstall command for it"};
   return {.state = version_script(wanted) + "printf '%s\\n' \"$v\"\n",
           .restore = fmt::format(R"sh(
 if [ -n "$(cat "$before")" ]; then
@@ -110,6 +110,7 @@ Result<std::vector<Step>> plan_absent(const Wanted& wanted, const Reading& now,
   auto step = step_for(wanted, "uninstall",
                        fmt::format("{} {} is installed, wanted absent", wanted.name, now["version"]));
   step.script = fmt::format("sh -c {} </dev/null || exit\n", sh::quote(uninstall));
+  step.undo.why_not = "no copy of it is kept: apply a profile that declares the installer";
   step.reboots = wanted.flag("reboots", false);
   step.deadline = deadline;
   return std::vector{step};

@@ -36,13 +36,23 @@ WantedFile option_file(const Wanted& wanted) {
   return file_in("modprobe.d", wanted, std::move(content));
 }
 
+constexpr std::string_view renew_initramfs = R"sh(
+# The first stage of a boot has its own copy of these files.
+if command -v update-initramfs >/dev/null 2>&1; then update-initramfs -u || exit
+elif command -v dracut >/dev/null 2>&1; then dracut -f || exit
+fi
+)sh";
+
+/// The kernel writes _ where names of files may have -.
+std::string file_name(std::string name) {
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
 std::string probe(const Wanted& wanted, const Facts&) {
   const auto boot = boot_file(wanted);
   const auto options = option_file(wanted);
-  // The kernel writes _ where names of files may have -.
-  auto name = wanted.name;
-  std::ranges::replace(name, '-', '_');
-  return sh::assign("m", name) + R"sh(
+  return sh::assign("m", file_name(wanted.name)) + R"sh(
 if [ -d "/sys/module/$m" ] ||
     sed 's|.*/||; s|-|_|g' "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null | grep -qxF "$m.ko"; then
   echo 'loaded yes'
@@ -93,21 +103,24 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     if (!change) continue;
     reasons.push_back(change->why);
     step.diff += change->diff;
+    step.undo.paths.insert(step.undo.paths.end(), change->undo.paths.begin(), change->undo.paths.end());
     // In parentheses: each has a temporary file to clear away at its end.
     step.script += fmt::format("(\n{}) || exit\n", change->script);
   }
   if (*options) {
-    step.script += R"sh(
-# The first stage of a boot has its own copy of these files.
-if command -v update-initramfs >/dev/null 2>&1; then update-initramfs -u || exit
-elif command -v dracut >/dev/null 2>&1; then dracut -f || exit
-fi
-)sh";
+    step.script += renew_initramfs;
+    step.undo.finish = renew_initramfs;
   }
   if (loaded_at_boot(wanted) && !loaded) {
     step.action = "load";
     reasons.push_back(name + " is not loaded");
     step.script += fmt::format("modprobe {} || exit\n", sh::quote(name));
+    step.undo.state = sh::assign("m", file_name(name)) +
+                      "if [ -d \"/sys/module/$m\" ]; then echo loaded; else echo absent; fi\n";
+    step.undo.restore = sh::assign("m", name) + R"sh(
+case $(cat "$before") in loaded) exit 0 ;; esac
+out=$(modprobe -r "$m" 2>&1) || printf 'left\t\t%s stays loaded until the next boot: %s\n' "$m" "$out"
+)sh";
   }
   if (blacklisted(wanted) && loaded) {
     reasons.push_back(name + " is loaded, which a reboot ends");

@@ -205,6 +205,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                            is_absent(wanted) ? "a boot without " + text : text,
                            is_absent(wanted) ? "with" : "without");
     work->script = "# Nothing is left to configure: only the reboot is owed.\n:\n";
+    work->undo.why_not = "a reboot cannot be taken back, and changes nothing that stays";
   } else {
     step.why = join(work->reasons, "; ");
   }

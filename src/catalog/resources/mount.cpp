@@ -71,6 +71,30 @@ bool is_elsewhere(std::string_view mounted, std::string_view source) {
   return mounted != source && (is_remote(source) || is_remote(mounted));
 }
 
+/// fstab and the folder as they were, and mounted what was.
+Undo undo_of(const std::string& path) {
+  const auto state = sh::assign("p", escaped(path)) + R"sh(
+now=
+while read -r source place type options rest; do
+  if [ "$place" = "$p" ] && [ "$type" != autofs ]; then now="$source $options"; fi
+done </proc/mounts
+printf '%s\n' "$now"
+)sh";
+  const auto restore = sh::assign("f", path) + "now() {\n" + state + R"sh(}
+was=$(cat "$before")
+now=$(now)
+if [ -n "$now" ] && [ "${was%% *}" = "${now%% *}" ]; then
+  mount -o remount "$f"
+  exit
+fi
+if [ -n "$now" ]; then
+  out=$(umount "$f" 2>&1) || { printf 'left\t\t%s stays mounted: %s\n' "$f" "$out"; exit 0; }
+fi
+[ -z "$was" ] || mount "$f"
+)sh";
+  return {.paths = {fstab, path + "/"}, .state = state, .restore = restore, .finish = reload_systemd()};
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
   const auto path = wanted_path(wanted);
   if (!path) return fail(path.error());
@@ -109,7 +133,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                                             : fmt::format("{} is not in fstab", *path));
     step.diff = change->diff;
     step.script += fmt::format("(\n{}) || exit\n", change->script);
-    step.script += "[ ! -d /run/systemd/system ] || systemctl daemon-reload || exit\n";
+    step.script += reload_systemd();
   }
   if (mount && (now.empty() || elsewhere)) {
     if (now.empty()) reasons.push_back(*path + " is not mounted");
@@ -119,6 +143,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   }
   if (reasons.empty()) return std::vector<Step>{};
   step.why = join(reasons, "; ");
+  step.undo = undo_of(*path);
   step.deadline = std::chrono::seconds(120);
   return std::vector{step};
 }

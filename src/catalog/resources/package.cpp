@@ -65,10 +65,16 @@ Status check_words(const Wanted& wanted, const Packager& packager) {
   return {};
 }
 
+/// The whole list of packages tells what a transaction brought along.
+Undo undo_of(const Packager& packager) {
+  return {.state = packager.list, .finish = packager.take_back};
+}
+
 /// A command of the packager as a step that may share one transaction with its neighbours.
 Step packager_step(const Wanted& wanted, std::string action, std::string why,
-                   const std::string& command, const std::string& word) {
+                   const Packager& packager, const std::string& command, const std::string& word) {
   auto step = step_for(wanted, std::move(action), std::move(why));
+  step.undo = undo_of(packager);
   step.script = fmt::format("{} {}\n", command, sh::quote(word));
   step.batch = command;
   step.batch_words = {word};
@@ -135,7 +141,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
     auto why = now.broken ? fmt::format("{} is half installed, wanted absent", wanted.name)
                           : fmt::format("{} {} is installed, wanted absent", wanted.name,
                                         join(now.versions, " and "));
-    auto step = packager_step(wanted, "remove", std::move(why), packager->remove, wanted.name);
+    auto step = packager_step(wanted, "remove", std::move(why), *packager, packager->remove,
+                              wanted.name);
     if (now.held) step = alone(std::move(step), *packager, wanted.name, true, false);
     return std::vector{std::move(step)};
   }
@@ -148,9 +155,9 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
     if (!hold || now.held) return std::vector<Step>{};
     return std::vector{packager_step(
         wanted, "hold", fmt::format("{} {} is not held", wanted.name, join(now.versions, " and ")),
-        packager->hold, wanted.name)};
+        *packager, packager->hold, wanted.name)};
   }
-  auto step = packager_step(wanted, "install", reason, packager->install, word);
+  auto step = packager_step(wanted, "install", reason, *packager, packager->install, word);
   if (hold || now.held) step = alone(std::move(step), *packager, wanted.name, now.held, true);
   return std::vector{step};
 }

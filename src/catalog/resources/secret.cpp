@@ -54,13 +54,15 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
     return steps_for(
         wanted, FileChange{.action = "set",
                            .why = fmt::format("{} {}", *path, difference),
-                           .script = sh::assign("f", *path) + ownership_script("f", *ownership)});
+                           .script = sh::assign("f", *path) + ownership_script("f", *ownership),
+                           .undo = {.paths = {*path}}});
   }
 
   const auto secret = wanted.text("name");
   const auto variable = variable_of(secret);
   auto step = step_for(wanted, state.type == "absent" ? "create" : "write", reason);
   step.secrets = {{variable, secret}};
+  step.undo.paths = {*path};
   step.deadline = std::chrono::seconds(60);
   step.script = fmt::format(
       "umask 077\n"

@@ -207,6 +207,49 @@ Work work_to_rest(const Wanted& wanted, const Reading& unit) {
   return work;
 }
 
+/// Enabled, masked and running as before. One that ran before and after takes up its old files once
+/// all of them are back; by then its package may be gone.
+Undo undo_of(const std::string& unit) {
+  const auto u = sh::assign("u", unit);
+  return {.state = u + R"sh(
+s=$(systemctl show -p LoadState,ActiveState,UnitFileState "$u") || exit
+case $s in
+  *LoadState=masked*) echo masked ;;
+  *LoadState=not-found*) echo absent; exit ;;
+esac
+case $s in *UnitFileState=enabled*) echo enabled ;; *) echo disabled ;; esac
+case $s in
+  *ActiveState=active* | *ActiveState=reloading* | *ActiveState=activating*) echo running ;;
+  *) echo stopped ;;
+esac
+)sh",
+          .restore = u + R"sh(
+was=$(cat "$before")
+case $(systemctl show -p LoadState "$u") in *not-found*) exit 0 ;; esac
+case $was in
+  *masked*) systemctl mask -q "$u" || exit ;;
+  *absent* | *disabled*) systemctl disable -q "$u" || exit ;;
+  *enabled*) systemctl enable -q "$u" || exit ;;
+esac
+case $was in
+  *running*) ;;
+  *)
+    systemctl stop "$u" || exit
+    systemctl reset-failed "$u" 2>/dev/null
+    ;;
+esac
+exit 0
+)sh",
+          .finish = u + R"sh(
+set -- $entries
+case $(cat "$1/before") in *running*) ;; *) exit 0 ;; esac
+case $(systemctl show -p LoadState "$u") in *LoadState=loaded*) ;; *) exit 0 ;; esac
+case $(systemctl show -p NeedDaemonReload "$u") in *=yes) systemctl daemon-reload ;; esac
+systemctl restart "$u" && exit
+printf 'left\t\t%s does not start with the files that it had before\n' "$u"
+)sh"};
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                                const PlanContext& context) {
   const auto unit = read(wanted, observed);
@@ -238,6 +281,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                 "  *=yes) systemctl daemon-reload || exit ;;\n"
                 "esac\n" +
                 work.commands;
+  step.undo = undo_of(unit_of(wanted));
   step.deadline = 5min;
   return std::vector{step};
 }

@@ -40,7 +40,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                                       .why = create ? *path + " does not exist"
                                                     : fmt::format("{} points to {}, wanted {}",
                                                                   *path, state.target, target),
-                                      .script = std::move(script)});
+                                      .script = std::move(script),
+                                      .undo = {.paths = {*path}}});
 }
 
 const Registered symlink{ResourceKind{

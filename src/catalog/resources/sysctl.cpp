@@ -88,9 +88,13 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (*change) {
     step.diff = (*change)->diff;
     step.script = (*change)->script;
+    step.undo = (*change)->undo;
   }
   if (set) {
-    step.script += sh::assign("k", kernel_file(key)) + sh::assign("v", value) + R"sh(
+    const auto k = sh::assign("k", kernel_file(key));
+    step.undo.state = k + "[ ! -e \"$k\" ] || cat \"$k\"\n";
+    step.undo.restore = k + "v=$(cat \"$before\")\n[ ! -e \"$k\" ] || [ -z \"$v\" ] || printf '%s\\n' \"$v\" >\"$k\"\n";
+    step.script += k + sh::assign("v", value) + R"sh(
 [ -e "$k" ] || { printf 'the kernel has no %s: is its module loaded?\n' "$k" >&2; exit 1; }
 printf '%s\n' "$v" >"$k" || { printf 'the kernel refused %s for %s\n' "$v" "$k" >&2; exit 1; }
 )sh";

@@ -37,6 +37,7 @@ f=/usr/share/zoneinfo/$z
 ln -sfn "$f" /etc/localtime || exit
 [ ! -e /etc/timezone ] || printf '%s\n' "$z" >/etc/timezone || exit
 )sh";
+  step.undo.paths = {"/etc/localtime", "/etc/timezone"};
   step.deadline = std::chrono::seconds(30);
   return std::vector{step};
 }

@@ -44,7 +44,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
                          .why = fmt::format("systemd has not read {} since it changed", path)};
   }
   if (change && *change) {
-    (*change)->script += "[ ! -d /run/systemd/system ] || systemctl daemon-reload || exit\n";
+    (*change)->script += reload_systemd();
+    (*change)->undo = {.paths = {path}, .finish = reload_systemd()};
   }
   return steps_for(wanted, std::move(change));
 }

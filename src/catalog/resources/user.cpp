@@ -112,6 +112,70 @@ Differences differences(const Wanted& wanted, const Account& now) {
   return found;
 }
 
+/// The account as it was. A home that we made goes with it, unless it holds more than /etc/skel. Of an
+/// account that the step removes the password's hash is kept too: in the ledger only.
+Undo undo_of(const Wanted& wanted) {
+  const bool removes = wanted.text("state") == "absent";
+  const auto n = sh::assign("n", wanted.name) + sh::assign("g", join(wanted.list("groups"), " "));
+  auto state = n + R"sh(
+e=$(getent passwd "$n")
+case $? in
+  0)
+    IFS=: read -r name x uid gid comment home shell <<end
+$e
+end
+    echo "account -u $uid -g $gid"
+    printf '%s\n' "home $home" "shell $shell" "comment $comment"
+    if [ -d "$home" ]; then echo 'has home'; fi
+    all=" $(id -Gn "$n") "
+    for one in $g; do case $all in *" $one "*) echo "in $one" ;; esac; done
+    ;;
+  2) ! getent group "$n" >/dev/null || getent group "$n" | { IFS=: read -r name x gid x; echo "group $gid"; } ;;
+  *) exit 1 ;;
+esac
+)sh";
+  if (removes) {
+    state += R"sh(
+getent shadow "$n" | { IFS=: read -r name hash x; printf '%s\n' "hash $hash"; }
+printf '%s\n' "all $(id -Gn "$n" 2>/dev/null)"
+)sh";
+  }
+  return {.state = state, .restore = n + R"sh(
+was() { sed -n "s/^$1 //p" "$before"; }
+now=$(getent passwd "$n")
+if [ -n "$(was account)" ] && [ -z "$now" ]; then
+  useradd -M $(was account) -d "$(was home)" -s "$(was shell)" -c "$(was comment)" "$n" || exit
+  for one in $(was all); do usermod -aG "$one" "$n" 2>/dev/null; done
+  hash=$(was hash)
+  [ -z "$hash" ] || printf '%s:%s\n' "$n" "$hash" | chpasswd -e
+  exit
+elif [ -n "$(was account)" ]; then
+  usermod $(was account) -d "$(was home)" -s "$(was shell)" "$n" || exit
+  for one in $g; do
+    grep -qxF "in $one" "$before" || ! grep -qxF "in $one" "$after" || gpasswd -d "$n" "$one" >/dev/null || exit
+  done
+else
+  [ -n "$now" ] || exit 0
+  home=${now%:*}
+  home=${home##*:}
+  userdel "$n" || exit
+  # userdel takes the group of the user's name along, which may have been there before.
+  gid=$(was group)
+  [ -z "$gid" ] || getent group "$n" >/dev/null || groupadd -g "$gid" "$n" || exit
+  [ -s "/var/mail/$n" ] || rm -f "/var/mail/$n"
+fi
+grep -qxF 'has home' "$after" && ! grep -qxF 'has home' "$before" || exit 0
+home=${home:-$(getent passwd "$n" | { IFS=: read -r a b c d e h s; printf %s "$h"; })}
+[ -d "$home" ] || exit 0
+more=$(cd "$home" && find . ! -type d | head -n 200 | while IFS= read -r f; do
+  cmp -s "$f" "/etc/skel/$f" || printf ' %s' "${f#./}"
+done)
+if [ -z "$more" ]; then rm -rf "$home"
+else printf 'left\t\tthe home %s stays: it holds%.200s\n' "$home" "$more"
+fi
+)sh"};
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, const PlanContext&) {
   const auto reading = read(wanted, observed);
   if (!reading) return fail(reading.error());
@@ -143,6 +207,7 @@ mkdir -p "${h%/*}" && cp -a /etc/skel "$h" && chmod 00700 "$h" && chown -R "$n:"
     step = step_for(wanted, "set", join(found.reasons, "; "));
     step.script = script;
   }
+  step.undo = undo_of(wanted);
   step.deadline = std::chrono::seconds(120);
   return std::vector{step};
 }
@@ -161,7 +226,8 @@ const Registered user{ResourceKind{
              .doc = "First group, by name or number. Default: one of the user's own name"},
             {.name = "groups",
              .type = FieldType::list,
-             .doc = "Further groups to be in; others that the user is in are left"},
+             .doc = "Further groups to be in. Others that the user is in stay, also those that are taken "
+                    "off this list: somebody else may have given them; `gpasswd -d` ends it"},
             {.name = "home", .doc = "Default: /home/NAME"},
             {.name = "create_home",
              .type = FieldType::flag,

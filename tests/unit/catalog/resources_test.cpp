@@ -198,6 +198,38 @@ TEST_CASE("resources: probes and scripts of all cases are sh that every shell ac
   }
 }
 
+TEST_CASE("resources: every step has a way back, or says why not") {
+  // What these ask of is not on every machine that runs the tests.
+  static const std::set<std::string> elsewhere = {"service", "package", "installer",
+                                                   "container_image", "kernel_param"};
+  std::set<std::string> checked;  // many steps have the same text
+  for (const auto& one : resource_cases()) {
+    const auto name = one.file.filename().string();
+    CAPTURE(name);
+    if (one.document.find("error") != nullptr) continue;
+    const auto& kind = kind_of(text_at(one.document, "kind"));
+    const auto wanted = make_wanted(kind, *one.document.find("wanted")->table());
+    const auto facts = facts_of(one.document);
+    const auto names = list_at(one.document, "changing");
+    const std::set<std::string> changing(names.begin(), names.end());
+    const auto steps = kind.plan(wanted, observed_of(one.document, kind, wanted, facts),
+                                 {.facts = facts, .changing = changing});
+    REQUIRE(steps);
+    for (const auto& step : *steps) {
+      CHECK(step.undo.possible() == step.undo.why_not.empty());
+      for (const auto& path : step.undo.paths) CHECK(path.starts_with('/'));
+      for (const auto& text : {step.undo.state, step.undo.restore, step.undo.finish}) {
+        if (checked.insert(text).second) CHECK(syntax_errors(text) == "");
+      }
+      // It has to print the state also where there is nothing yet.
+      if (step.undo.state.empty() || elsewhere.contains(std::string(kind.table))) continue;
+      const auto printed = run_sh("sh", step.undo.state);
+      CHECK_MESSAGE(printed.exit_status == 0, printed.err);
+      CHECK(printed.err == "");
+    }
+  }
+}
+
 TEST_CASE("resources: a probe that failed is an error that names the resource, never a plan") {
   const auto facts = managed_by("apt");
   const std::set<std::string> changing;
