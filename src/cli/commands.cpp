@@ -14,6 +14,7 @@ std::vector<Command> all_commands() {
   all.push_back(profile_command());
   all.push_back(plan_command());
   all.push_back(apply_command());
+  all.push_back(undo_command());
   all.push_back(validate_command());
   all.push_back(check_command());
   all.push_back(handoff_command());

@@ -16,6 +16,7 @@ Command snapshot_command();
 Command profile_command();
 Command plan_command();
 Command apply_command();
+Command undo_command();
 Command validate_command();
 Command check_command();
 Command handoff_command();

@@ -450,7 +450,7 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
     std::vector<FramedJob> jobs;
     for (auto& [name, node] : applied.nodes) {
       if (node.status != NodeStatus::ok) continue;
-      auto script = stage_script(planned, name, stage, &secrets);
+      auto script = stage_script(planned, name, stage, &secrets, {}, journal.id());
       if (!script) {
         node.status = NodeStatus::failed;
         node.error = script.error().what;

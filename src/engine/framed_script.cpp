@@ -75,6 +75,7 @@ std::string FramedScript::text() const {
   // The braces make the shell read all of it first. Each frame is a shell of its own, fed from a
   // here-document: quoting needs no thought, and `exit` in a frame ends just that frame.
   std::string text = fmt::format("# podwright: {}\n{{\nmarker={}\nfailed=0\n{}", title_, marker_, prologue);
+  text += setup_;
   for (std::size_t i = 0; i < frames_.size(); ++i) {
     const auto& frame = frames_[i];
     std::string comment = frame.comment;

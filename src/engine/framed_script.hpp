@@ -29,6 +29,8 @@ class FramedScript {
   /// `title` heads the script; `marker` is random in real runs and given in tests.
   explicit FramedScript(std::string title, std::string marker = {});
 
+  /// sh that runs once before the first frame: for variables that frames read.
+  void setup(std::string script) { setup_ += std::move(script); }
   /// Returns the number of the frame, from 0.
   std::size_t add(Frame frame);
   [[nodiscard]] bool empty() const { return frames_.empty(); }
@@ -44,6 +46,7 @@ class FramedScript {
  private:
   std::string title_;
   std::string marker_;
+  std::string setup_;
   std::vector<Frame> frames_;
 };
 

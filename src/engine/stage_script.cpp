@@ -7,6 +7,7 @@
 #include "base/digest.hpp"
 #include "base/shell.hpp"
 #include "catalog/boot_identity.hpp"
+#include "engine/ledger.hpp"
 
 namespace podwright {
 
@@ -79,7 +80,7 @@ std::vector<StageScript::Part> parts_of(const std::vector<Step>& steps) {
 }
 
 Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int stage,
-                                 SecretStore* secrets, std::string marker) {
+                                 SecretStore* secrets, std::string marker, std::string_view run) {
   StageScript result{.script = FramedScript(fmt::format("{}, stage {} of {}", node, stage + 1,
                                                         planned.plan.stages),
                                             std::move(marker)),
@@ -87,6 +88,16 @@ Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int
                      .steps = steps_of(planned.plan, node, stage)};
   const auto& steps = result.steps;
   result.parts = parts_of(steps);
+  if (!steps.empty()) result.script.setup(ledger_setup());
+  const auto record = [&](const std::vector<std::size_t>& group, const std::string& script) {
+    if (steps[group.front()].only_reboots()) return script;  // nothing that stays
+    std::vector<LedgerStep> recording;
+    for (const auto k : group) {
+      const auto* wanted = wanted_of(planned, node, steps[k].id);
+      recording.push_back({steps[k], wanted == nullptr ? std::string{} : wanted->component});
+    }
+    return recorded(recording, run, script);
+  };
 
   for (std::size_t p = 0; p < result.parts.size(); ++p) {
     const auto& part = result.parts[p];
@@ -123,7 +134,7 @@ Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int
       if (owes_a_reboot(planned.wanted.at(node), steps[k])) owing.push_back(steps[k].id);
     }
     result.script.add({.comment = comment,
-                       .script = script,
+                       .script = record(part.steps, script),
                        .deadline = deadline,
                        .merge_stderr = true,
                        .must_succeed = true,

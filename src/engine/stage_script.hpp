@@ -24,8 +24,10 @@ struct StageScript {
 std::vector<Step> steps_of(const Plan& plan, const NodeId& node, int stage);
 std::vector<StageScript::Part> parts_of(const std::vector<Step>& steps);
 
-/// `secrets` null: the script as it may be shown, with the secrets' variables unset.
+/// `secrets` null: the script as it may be shown, with the secrets' variables unset. `run` is written
+/// into the node's ledger with each step.
 Result<StageScript> stage_script(const Planned& planned, const NodeId& node, int stage,
-                                 SecretStore* secrets, std::string marker = {});
+                                 SecretStore* secrets, std::string marker = {},
+                                 std::string_view run = {});
 
 }  // namespace podwright

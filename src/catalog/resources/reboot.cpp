@@ -60,6 +60,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed, c
   if (why.empty()) return std::vector<Step>{};
   auto step = step_for(wanted, "reboot", std::move(why));
   step.reboots = true;
+  step.undo.why_not = "a reboot cannot be taken back, and changes nothing that stays";
   step.deadline = std::chrono::ceil<std::chrono::seconds>(*deadline);
   return std::vector{step};
 }
