@@ -217,7 +217,9 @@ std::string step_text(const LedgerStep& one, std::string_view run) {
 }  // namespace
 
 std::string ledger_setup(std::string_view folder) {
-  return sh::assign("PODWRIGHT_LEDGER", sh::assign("pw_ledger", folder) + std::string(functions)) +
+  // Tests that run on this very machine say where their ledger is.
+  const auto place = fmt::format("pw_ledger=${{PODWRIGHT_LEDGER_FOLDER:-{}}}\n", folder);
+  return sh::assign("PODWRIGHT_LEDGER", place + std::string(functions)) +
          "export PODWRIGHT_LEDGER\n";
 }
 

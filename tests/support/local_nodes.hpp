@@ -36,7 +36,9 @@ class LocalNodes : public Transport {
       Result<Reply> reply = Reply{};
       if (const auto found = broken.find(request.node); found != broken.end()) {
         reply = tl::unexpected(found->second);
-      } else if (auto output = run_process({"env", "PODWRIGHT_RUNNERS=" + (runners / request.node).string(), "sh", "-c",
+      } else if (auto output = run_process({"env", "PODWRIGHT_RUNNERS=" + (runners / request.node).string(),
+                                            "PODWRIGHT_LEDGER_FOLDER=" + (runners / "ledgers" / request.node).string(),
+                                            "sh", "-c",
                                             request.command},
                                            request.input + std::string(request.attached),
                                            request.deadline, stop)) {
