@@ -79,7 +79,7 @@ until_on() { # NODE CONDITION: at most a minute
 
 RANDOM=20260131
 killed=0
-for ((i = 1; i <= ${PODWRIGHT_KILLS:-20}; i++)); do
+for ((i = 1; i <= ${PODWRIGHT_KILLS:-5}; i++)); do
   everywhere 'rm -rf /srv/witness'
   # From before the first connection to after the end, which is at some five seconds.
   delay=$((RANDOM % 5500))
@@ -92,7 +92,7 @@ for ((i = 1; i <= ${PODWRIGHT_KILLS:-20}; i++)); do
   check "killed after $delay ms: goes on to the end" equal "$STATUS" 0
   check "killed after $delay ms: no step ran twice" once_everywhere
 done
-check "most of the kills came before the end" test "$killed" -ge $((${PODWRIGHT_KILLS:-20} / 2))
+check "most of the kills came before the end" test "$killed" -ge $((${PODWRIGHT_KILLS:-5} / 2))
 pw_json --profile witness plan
 check_json "nothing is left to do" '.summary.steps == 0'
 check "no script's output is left on the nodes" equal "$(on cu01 'ls /var/lib/podwright/run' | wc -l)" 0
