@@ -214,7 +214,14 @@ UndoScript undo_script(const NodeId& node, const NodeUndo& work, std::string_vie
     add("folders of " + work.take[i].entry.id, "pw_folders " + sh::quote(work.take[i].entry.name) + "\n",
         restore_deadline, {.takes = {i}});
   }
-  add("an empty ledger goes", "rmdir \"$pw_ledger\" 2>/dev/null && rmdir \"${pw_ledger%/*}\" 2>/dev/null\nexit 0\n",
+  // And the folder that it shares with the runners, where their last one has been swept.
+  add("an empty ledger goes",
+      "if rmdir \"$pw_ledger\" 2>/dev/null; then\n"
+      "  pw_ours=${pw_ledger%/*}\n"
+      "  [ -n \"$(ls \"$pw_ours/run\" 2>/dev/null)\" ] || rm -f \"$pw_ours/run/.lock\"\n"
+      "  rmdir \"$pw_ours/run\" 2>/dev/null\n"
+      "  rmdir \"$pw_ours\" 2>/dev/null\n"
+      "fi\nexit 0\n",
       restore_deadline, {});
   return result;
 }
