@@ -56,12 +56,22 @@ pw_lists_are_old() {
   [ -n "$(find /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/preferences.d \
     -newer "$stamp" 2>/dev/null)" ]
 }
-# apt-get waits for the lock of dpkg by itself, but not for that of the lists.
+# apt-get waits for the lock of dpkg by itself, but not for that of the lists. A proxy that keeps the
+# connection and says no more can hold it for ever: what it has got by then is kept for the next try.
 pw_update() {
   tries=24
-  until out=$(apt-get -q update 2>&1); do
+  while :; do
+    out=$(timeout -k 10 300 apt-get -q update 2>&1) && break
+    ended=$?
     tries=$((tries - 1))
-    case $out in *'Could not get lock'*) ;; *) tries=0 ;; esac
+    case $ended/$out in
+      *'Could not get lock'*) ;;
+      124/* | 137/*)
+        echo 'apt-get update came to no end within 300 s: does the mirror, or a proxy, still answer?'
+        tries=$((tries - 11))
+        ;;
+      *) tries=0 ;;
+    esac
     if [ "$tries" -le 0 ]; then
       printf '%s\n' "$out" 'the lists of packages could not be refreshed' >&2
       return 1
