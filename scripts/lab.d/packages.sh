@@ -96,20 +96,6 @@ ensure_proxy() {
       die "the relay to the package cache does not answer"
     }
   fi
-  renew_indexes
-}
-
-# apt-cacher-ng renews an index that has grown old when it is asked for, and when several nodes ask at once it
-# answers some of them with an error, or never. So this one client asks first, and nodes find it fresh for a day.
-renew_indexes() {
-  local uri release
-  (
-    flock 8
-    while read -r _ uri release _; do
-      printf 'GET %s/dists/%s/InRelease HTTP/1.0\r\n\r\n' "${uri%/}" "$release" |
-        timeout 60 socat -T 30 -,ignoreeof "UNIX-CONNECT:$CACHE/proxy/socket" >/dev/null || true
-    done <"$RUN/sources.list"
-  ) 8>"$CACHE/proxy.lock"
 }
 
 start_proxy() {
@@ -122,12 +108,12 @@ start_proxy() {
   for ((tries = 0; tries < 5; tries++)); do
     port=$((20000 + (0x${PROXY_CGROUP##*-} + tries * 37) % 10000)) # any free one will do
     {
-      # AllowUserPorts 443: https mirrors, written http://HTTPS/// in the nodes
+      # 443: https mirrors, written http://HTTPS/// in the nodes. DontCache: a copy that has to be renewed
+      # while several nodes ask for it is answered to some of them with an error, or never to its end.
       printf '%s\n' "CacheDir: $folder/packages" "LogDir: $folder/log" \
         'SupportDir: /usr/lib/apt-cacher-ng' 'ForeGround: 1' 'BindAddress: 127.0.0.1' "Port: $port" \
         "SocketPath: $folder/acng.socket" \
-        'AllowUserPorts: 80 443' \
-        "FreshIndexMaxAge: $((24 * 60 * 60))" # see renew_indexes
+        'AllowUserPorts: 80 443' 'DontCache: /(In)?Release(\.gpg)?$'
       [[ -z $upstream ]] || echo "Proxy: $upstream"
     } >"$folder/conf/acng.conf"
     detach "$PROXY_CGROUP" "$folder/log/start.log" apt-cacher-ng -c "$folder/conf" 8>&-
