@@ -21,6 +21,7 @@ std::string_view name_of(const ResourceKind& entry) { return entry.table; }
 std::string_view name_of(const Packager& entry) { return entry.id; }
 std::string_view name_of(const Preflight& entry) { return entry.id; }
 std::string_view name_of(const Check& entry) { return entry.id; }
+std::string_view name_of(const Parser& entry) { return entry.kind; }
 std::string_view name_of(const Measurement& entry) { return entry.tool; }
 std::string_view name_of(const Handoff& entry) { return entry.name; }
 
@@ -66,6 +67,7 @@ PODWRIGHT_CATALOG(ResourceKind)
 PODWRIGHT_CATALOG(Packager)
 PODWRIGHT_CATALOG(Preflight)
 PODWRIGHT_CATALOG(Check)
+PODWRIGHT_CATALOG(Parser)
 PODWRIGHT_CATALOG(Measurement)
 PODWRIGHT_CATALOG(Handoff)
 

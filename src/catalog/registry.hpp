@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_fwd.hpp"
 #include "base/result.hpp"
 #include "model/check.hpp"
 #include "model/facts.hpp"
@@ -185,6 +186,9 @@ struct Check {
   std::vector<std::string_view> needs{};  ///< ids of the probes whose facts it reads
   std::string_view probe{};  ///< POSIX sh, read-only; empty: the facts suffice
   std::chrono::seconds deadline{10};
+  /// Names the probe where several checks have the same one: it then runs once for all of them, and a
+  /// snapshot keeps its output under this name. Empty: the id.
+  std::string_view reads{};
   /// One result, or one for each thing that was judged ("svc.chrony", "svc.slurmd"). `observed` is of
   /// a probe that ended in time with exit status 0.
   std::vector<CheckResult> (*judge)(const Check& check, const Observed& observed,
@@ -199,6 +203,20 @@ std::vector<CheckResult> judge_check(const Check& check, const Observed& observe
 
 /// The verdict of a failed rule: fail, or warn for a check of that severity.
 CheckStatus broken(const Check& check);
+
+/// The name of a check's probe, in a snapshot and where it is run.
+std::string_view probe_name(const Check& check);
+
+// --- parsers ---------------------------------------------------------------------------------------
+
+/// Reads what a known tool prints: `podwright parse KIND`.
+struct Parser {
+  std::string_view kind;     ///< "nvidia-smi-q"
+  std::string_view summary;
+  std::string_view command;  ///< what prints it: "nvidia-smi -q"
+  /// The output as JSON, or an error that names the line at fault. `text` was cleaned.
+  Result<Json> (*parse)(std::string_view text);
+};
 
 // --- measurements ----------------------------------------------------------------------------------
 
@@ -258,6 +276,7 @@ std::string_view name_of(const ResourceKind& entry);
 std::string_view name_of(const Packager& entry);
 std::string_view name_of(const Preflight& entry);
 std::string_view name_of(const Check& entry);
+std::string_view name_of(const Parser& entry);
 std::string_view name_of(const Measurement& entry);
 std::string_view name_of(const Handoff& entry);
 

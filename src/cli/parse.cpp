@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/text.hpp"
@@ -18,31 +19,69 @@ struct Options {
   bool list = false;
 };
 
-Result<Outcome> run_parse(App& app, const Options& options) {
-  if (options.list) {
-    Table table({"kind", "what"});
-    Json kinds = Json::array();
-    for (const auto& one : catalog<Measurement>()) {
-      table.add({std::string(one.tool), std::string(one.summary)});
-      kinds.push_back({{"kind", one.tool}, {"summary", one.summary}});
-    }
-    return Outcome{.document = {{"kinds", kinds}}, .text = table.text(app.width(), 0, app.style())};
+/// More than any tool prints of one node; a snapshot keeps less.
+constexpr std::size_t most_bytes = 64U << 20U;
+
+struct Kind {
+  std::string_view name;
+  std::string_view command;
+  std::string_view summary;
+};
+
+std::vector<Kind> all_kinds() {
+  std::vector<Kind> all;
+  for (const auto& parser : catalog<Parser>()) all.push_back({parser.kind, parser.command, parser.summary});
+  for (const auto& one : catalog<Measurement>()) {
+    if (find_in_catalog<Parser>(one.tool) == nullptr) all.push_back({one.tool, "", one.summary});
   }
+  std::ranges::sort(all, {}, &Kind::name);
+  return all;
+}
+
+Outcome list_kinds(const App& app) {
+  Table table({"kind", "what prints it", "what"});
+  Json kinds = Json::array();
+  for (const auto& kind : all_kinds()) {
+    table.add({std::string(kind.name), std::string(kind.command), std::string(kind.summary)});
+    kinds.push_back({{"kind", kind.name}, {"command", kind.command}, {"summary", kind.summary}});
+  }
+  return {.document = {{"kinds", kinds}}, .text = table.text(app.width(), 0, app.style())};
+}
+
+Result<std::string> read_input() {
+  std::string input;
+  std::array<char, 65536> buffer{};
+  while (std::cin.read(buffer.data(), buffer.size()) || std::cin.gcount() > 0) {
+    input.append(buffer.data(), static_cast<std::size_t>(std::cin.gcount()));
+    if (input.size() > most_bytes) return fail(Fault::usage, fmt::format("more than {} are on stdin", human_bytes(most_bytes)), "cut it down to one run of the tool");
+  }
+  return clean_output(input);
+}
+
+Result<Json> parse_as(const std::string& kind, const std::string& text) {
+  if (const auto* parser = find_in_catalog<Parser>(kind)) return parser->parse(text);
+  const auto rates = find_in_catalog<Measurement>(kind)->parse({.exit_status = 0, .out = text});
+  if (!rates) return fail(rates.error());
+  return Json{{"gbps_forward", rates->gbps_forward}, {"gbps_backward", rates->gbps_backward}};
+}
+
+Result<Outcome> run_parse(App& app, const Options& options) {
+  if (options.list) return list_kinds(app);
   if (options.kinds.empty()) {
     return fail(Fault::usage, "KIND is missing", "`podwright parse --list` shows the kinds");
   }
   const auto& kind = options.kinds.front();
-  const auto* measurement = find_in_catalog<Measurement>(kind);
-  if (measurement == nullptr) {
-    return fail(Fault::usage, fmt::format("unknown kind \"{}\"{}", kind, did_you_mean(kind, names_in_catalog<Measurement>())),
-                "`podwright parse --list` shows the kinds");
+  std::vector<std::string> known;
+  for (const auto& one : all_kinds()) known.emplace_back(one.name);
+  if (std::ranges::find(known, kind) == known.end()) {
+    return fail(Fault::usage, fmt::format("unknown kind \"{}\"{}", kind, did_you_mean(kind, known)), "`podwright parse --list` shows the kinds");
   }
-  const std::string input{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  const auto rates = measurement->parse({.exit_status = 0, .out = clean_output(input)});
-  if (!rates) {
-    return fail(Fault::usage, fmt::format("this is not the output of {}: {}", kind, rates.error().what), rates.error().hint);
-  }
-  Outcome outcome{.document = {{"kind", kind}, {"gbps_forward", rates->gbps_forward}, {"gbps_backward", rates->gbps_backward}}};
+  const auto input = read_input();
+  if (!input) return fail(input.error());
+  const auto parsed = parse_as(kind, *input);
+  if (!parsed) return fail(Fault::usage, fmt::format("this is not the output of {}: {}", kind, parsed.error().what), parsed.error().hint);
+  Outcome outcome{.document = {{"kind", kind}}};
+  outcome.document.update(*parsed);
   outcome.text = outcome.document.dump(2) + "\n";
   return outcome;
 }
@@ -59,7 +98,8 @@ Command parse_command() {
           .details = "Reads on stdin what the tool printed, and prints its result as JSON. No node is contacted.",
           .options = {flag("--list", "the kinds there are", options->list)},
           .positionals = kind,
-          .examples = {{"iperf3 -J -c 10.1.0.2 | podwright parse iperf3", "gigabits a second, both ways"}},
+          .examples = {{"nvidia-smi -q | podwright parse nvidia-smi-q", "ECC, remapped rows, links and more of each GPU"},
+                       {"iperf3 -J -c 10.1.0.2 | podwright parse iperf3", "gigabits a second, both ways"}},
           .run = [options](App& app) { return run_parse(app, *options); }};
 }
 

@@ -373,6 +373,7 @@ void describe(Io& io, typename Io::template As<CheckResult>& check) {
   io("observed", check.observed);
   io("expected", check.expected);
   io("remedy", check.remedy);
+  io("source", check.source);
 }
 
 template <class Io>

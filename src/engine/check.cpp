@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "catalog/registry.hpp"
@@ -50,17 +51,26 @@ Result<std::vector<const Check*>> select_checks(const Profile& profile, const Ch
   return selected;
 }
 
+std::vector<const Check*> distinct_probes(const std::vector<const Check*>& checks) {
+  std::vector<const Check*> distinct;
+  std::set<std::string_view> names;
+  for (const auto* check : checks) {
+    if (!check->probe.empty() && names.insert(probe_name(*check)).second) distinct.push_back(check);
+  }
+  return distinct;
+}
+
 CheckReport run_checks(Site& site, const Profile& profile,
                        const std::map<NodeId, NodeWanted>& wanted,
                        const std::map<NodeId, Facts>& facts,
                        const std::map<NodeId, Error>& unreachable,
                        const std::vector<const Check*>& checks) {
+  const auto probes = distinct_probes(checks);
   std::vector<FramedJob> jobs;
   for (const auto& [node, one] : facts) {
     FramedScript script("checks of " + node);
-    for (const auto* check : checks) {
-      if (check->probe.empty()) continue;
-      script.add({.comment = fmt::format("{}: {}", check->id, check->summary),
+    for (const auto* check : probes) {
+      script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
                   .script = std::string(check->probe),
                   .deadline = check->deadline});
     }
@@ -81,11 +91,11 @@ CheckReport run_checks(Site& site, const Profile& profile,
     const auto resources = wanted.find(node);
     own.resources = resources == wanted.end() ? std::vector<Wanted>{} : resources->second.resources;
     const Value::Table no_options;
-    std::size_t frame = 0;
     for (const auto* check : checks) {
       Observed observed;
       if (!check->probe.empty()) {
-        const auto found = result->second.frames.find(frame++);
+        const auto place = std::ranges::find(probes, probe_name(*check), [](const Check* one) { return probe_name(*one); });
+        const auto found = result->second.frames.find(static_cast<std::size_t>(place - probes.begin()));
         observed = found != result->second.frames.end()
                        ? found->second
                        : Observed{.exit_status = 255, .out = {}, .err = "its output never arrived"};

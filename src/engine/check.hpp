@@ -21,6 +21,9 @@ struct CheckOptions {
 /// is an error with the nearest known one.
 Result<std::vector<const Check*>> select_checks(const Profile& profile, const CheckOptions& options);
 
+/// The checks whose probes have to be run for all of these: one for each name of a probe.
+std::vector<const Check*> distinct_probes(const std::vector<const Check*>& checks);
+
 /// All probes of the checks in one execution a node, judged against the profile's expectations, the
 /// node's own resources (`wanted`, from resolve_cluster) and the cohort. `unreachable` nodes appear
 /// in the report with their error.

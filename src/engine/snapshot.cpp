@@ -1,6 +1,7 @@
 #include "engine/snapshot.hpp"
 
 #include "catalog/registry.hpp"
+#include "engine/check.hpp"
 #include "engine/fan_out.hpp"
 
 namespace podwright {
@@ -14,7 +15,9 @@ Snapshot take_snapshot(Site& site) {
     script.add({.comment = std::string(id), .script = std::string(text), .deadline = deadline});
   };
   for (const auto& probe : catalog<Probe>()) add(probe.id, probe.script, probe.deadline);
-  for (const auto& check : catalog<Check>()) add(check.id, check.probe, check.deadline);
+  std::vector<const Check*> checks;
+  for (const auto& check : catalog<Check>()) checks.push_back(&check);
+  for (const auto* check : distinct_probes(checks)) add(probe_name(*check), check->probe, check->deadline);
 
   std::vector<FramedJob> jobs;
   for (const auto& node : site.nodes) jobs.push_back({node, script});

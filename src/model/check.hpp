@@ -24,6 +24,7 @@ struct CheckResult {
   std::string observed;
   std::string expected;
   std::string remedy{};
+  std::string source{};  ///< where rule and threshold come from
 };
 
 struct NodeChecks {

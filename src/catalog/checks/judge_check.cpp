@@ -64,34 +64,43 @@ std::string last_words(const Observed& observed) {
 
 std::vector<CheckResult> one(CheckResult result) { return {std::move(result)}; }
 
-}  // namespace
-
-std::vector<CheckResult> judge_check(const Check& check, const Observed& observed, const Expectation& expectation) {
+/// What is in the way of judging, or nothing.
+std::optional<CheckResult> obstacle(const Check& check, const Observed& observed, const Expectation& expectation) {
   if (const auto wrong = wrong_options(check, expectation.options); !wrong.empty()) {
-    return one(judging::failed_to_run(check, wrong, "correct [[check]] in the profile"));
+    return judging::failed_to_run(check, wrong, "correct [[check]] in the profile");
   }
   for (const auto need : check.needs) {
     const auto missing = expectation.facts.missing.find(std::string(need));
     if (missing == expectation.facts.missing.end()) continue;
-    return one(judging::failed_to_run(check, fmt::format("probe {} {}", need, missing->second),
-                                      fmt::format("podwright facts -n {} -v", expectation.node.name)));
+    return judging::failed_to_run(check, fmt::format("probe {} {}", need, missing->second),
+                                  fmt::format("podwright facts -n {} -v", expectation.node.name));
   }
   if (!check.probe.empty()) {
     if (observed.timed_out) {
-      return one(judging::failed_to_run(
+      return judging::failed_to_run(
           check, fmt::format("check {} did not finish within {} s", check.id, check.deadline.count()),
-          fmt::format("look for a hung device or file server: podwright doctor {}", expectation.node.name)));
+          fmt::format("look for a hung device or file server: podwright doctor {}", expectation.node.name));
     }
     if (observed.exit_status != 0) {
-      return one(judging::failed_to_run(
+      return judging::failed_to_run(
           check, fmt::format("its probe ended with exit status {}{}", observed.exit_status, last_words(observed)),
-          fmt::format("run it by hand: podwright check -n {} -v", expectation.node.name)));
+          fmt::format("run it by hand: podwright check -n {} -v", expectation.node.name));
     }
   }
-  auto results = check.judge(check, observed, expectation);
+  return {};
+}
+
+}  // namespace
+
+std::string_view probe_name(const Check& check) { return check.reads.empty() ? check.id : check.reads; }
+
+std::vector<CheckResult> judge_check(const Check& check, const Observed& observed, const Expectation& expectation) {
+  auto hindered = obstacle(check, observed, expectation);
+  auto results = hindered ? one(std::move(*hindered)) : check.judge(check, observed, expectation);
   if (results.empty()) {
     results.push_back(judging::failed_to_run(check, "the check came to no verdict", "report this as a bug"));
   }
+  for (auto& result : results) result.source = check.source;
   return results;
 }
 

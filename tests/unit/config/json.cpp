@@ -96,7 +96,7 @@ TEST_CASE("no member of a model is forgotten") {
   { [[maybe_unused]] const auto& [a, b, c, d, e] = FabricVerdict{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f] = CollectiveResult{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e] = FabricReport{}; }
-  { [[maybe_unused]] const auto& [a, b, c, d, e] = CheckResult{}; }
+  { [[maybe_unused]] const auto& [a, b, c, d, e, f] = CheckResult{}; }
   { [[maybe_unused]] const auto& [a, b] = NodeChecks{}; }
   { [[maybe_unused]] const auto& [a, b, c, d] = HandoffTarget{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e] = ProofResult{}; }
