@@ -193,12 +193,7 @@ Result<std::vector<AmdGpu>> parse_amd(std::string_view text) {
       else begin = newline + 1;
     }
     if (begin >= text.size()) break;
-    // A document ends before the next line that begins another one.
-    std::size_t end = begin;
-    do {
-      const auto newline = text.find('\n', end);
-      end = newline == std::string_view::npos ? text.size() : newline + 1;
-    } while (end < text.size() && !(text[end - 1] == '\n' && (text[end] == '{' || text[end] == '[' || text[end] == '%') && end > begin + 1));
+    const auto end = end_of_json(text, begin);
     const auto document = parse_json_text(text.substr(0, end), begin);
     if (!document) return fail(document.error());
     any = read_document(*document, all) || any;

@@ -65,9 +65,7 @@ Result<std::vector<DiskHealth>> parse_smartctl_json(std::string_view text) {
   while (true) {
     begin = text.find('{', begin);
     if (begin == std::string_view::npos) break;
-    // The next document begins where a line begins with a brace and one before has ended.
-    auto end = text.find("\n{", begin);
-    end = end == std::string_view::npos ? text.size() : end + 1;
+    const auto end = end_of_json(text, begin);
     const auto document = parse_json_text(text.substr(0, end), begin);
     if (!document) return fail(document.error());
     auto disk = disk_of(*document, text.substr(begin, end - begin));
