@@ -179,7 +179,7 @@ std::string render_cluster_file(const NewCluster& cluster) {
 name = {}
 profile = {}   # `podwright profile list` shows them; or a file
 state_dir = ".podwright"          # runs, logs and reports, relative to this file
-quorum = 0.9                      # go on while at least this share of the nodes is healthy
+quorum = 0.5                      # apply begins nothing more below this share of healthy nodes
 
 [ssh]                             # for every node; a node may override; ~/.ssh/config is honoured
 user = {}

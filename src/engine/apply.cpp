@@ -415,9 +415,10 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
   std::set<NodeId> touched;  // nodes that have something to sweep up afterwards
   for (const auto& [node, steps] : settings.taken_up) touched.insert(node);
 
+  const auto quorum = site.inventory.quorum;
   std::vector<NodeId> ready;
   for (const auto& [name, node] : applied.nodes) {
-    if (node.status == NodeStatus::ok) ready.push_back(name);
+    if (node.status == NodeStatus::ok && !below_quorum(applied, quorum)) ready.push_back(name);
   }
   for (auto& [name, error] : place_artifacts(site, planned.plan, ready)) {
     const bool lost = error.fault == Fault::unreachable && error.node;
@@ -431,16 +432,16 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
 
   for (int stage = 0; stage < planned.plan.stages; ++stage) {
     if (site.stop.stop_requested()) break;
-    // Only a stage that others wait for is worth stopping for: the first one always starts.
-    if (stage > 0 && below_quorum(applied, site.inventory.quorum)) {
+    if (below_quorum(applied, quorum)) {
       for (auto& [name, node] : applied.nodes) {
         if (node.status != NodeStatus::ok || !planned.plan.nodes.contains(name)) continue;
         const auto& steps = planned.plan.nodes.at(name).steps;
         if (!steps.empty() && steps.back().stage >= stage) {
           quarantine(node,
-                     fmt::format("not finished: fewer than {:.0f} % of the nodes are healthy",
-                                 site.inventory.quorum * 100),
-                     "mend the failed nodes, or lower [cluster] quorum, then `podwright apply --resume`");
+                     fmt::format("not {}: fewer than {:.0f} % of the nodes are healthy, which is the quorum",
+                                 stage == 0 ? "begun" : "finished", quorum * 100),
+                     "mend the failed nodes, leave them out with -n, or lower [cluster] quorum; then "
+                     "`podwright apply --resume`");
         }
       }
       break;

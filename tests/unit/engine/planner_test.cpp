@@ -242,6 +242,22 @@ TEST_CASE("below the quorum no further stage begins") {
   CHECK(applied.nodes.at("head").status == NodeStatus::ok);
 }
 
+TEST_CASE("below the quorum from the start nothing begins") {
+  Bench bench;
+  bench.inventory.quorum = 0.7;
+  bench.profile.resources = {file(bench.scratch.path / "{{node.name}}.a", "x\n")};
+  const auto planned = bench.plan({{"head", {.fault = Fault::unreachable, .what = "no route"}}});
+  REQUIRE(planned);
+  const auto applied = bench.apply(*planned);
+  CHECK(applied.nodes.at("head").status == NodeStatus::unreachable);
+  CHECK(applied.nodes.at("cu01").status == NodeStatus::quarantined);
+  CHECK(applied.nodes.at("cu01").error.find("not begun") != std::string::npos);
+  CHECK_FALSE(fs::exists(bench.scratch.path / "cu01.a"));
+
+  bench.inventory.quorum = 0.6;
+  CHECK(bench.apply(*planned).nodes.at("cu01").status == NodeStatus::ok);
+}
+
 TEST_CASE("a step that succeeds without an effect is a failure") {
   Bench bench;
   Wanted command;
