@@ -176,6 +176,7 @@ void describe(Io& io, typename Io::template As<Facts>& facts) {
   io.maybe("packages", facts.packages);
   io.maybe("services", facts.services);
   io.maybe("sysctl", facts.sysctl);
+  io.maybe("drivers", facts.drivers);
   io.maybe("clock_epoch", facts.clock_epoch);
   io.maybe("time_offset_seconds", facts.time_offset_seconds);
   io.maybe("time_synchronized", facts.time_synchronized);

@@ -122,6 +122,8 @@ struct Facts {
   /// "chrony.service" (every alias of it, too) -> "active", "inactive", "failed", "activating"
   std::map<std::string, std::string> services;
   std::map<std::string, std::string> sysctl;
+  /// Loaded kernel modules that say their version: "nvidia" -> "570.86.15".
+  std::map<std::string, std::string> drivers;
   /// The node's clock when it was read, seconds since 1970 UTC. The engine compares it with its own
   /// clock when the answer arrives.
   double clock_epoch = 0;

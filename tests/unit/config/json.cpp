@@ -71,7 +71,7 @@ TEST_CASE("documents are read and written again without a difference") {
 TEST_CASE("no member of a model is forgotten") {
   {
     [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
-                                  w, x, y, z, aa, ab, ac] = Facts{};
+                                  w, x, y, z, aa, ab, ac, ad] = Facts{};
   }
   { [[maybe_unused]] const auto& [a, b, c, d] = OsFacts{}; }
   { [[maybe_unused]] const auto& [a, b, c, d, e, f, g, h] = CpuFacts{}; }
