@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/fold.hpp"
 #include "config/nodeset.hpp"
@@ -164,6 +165,64 @@ std::string checks_text(const CheckReport& report, bool all, const Style& style,
   text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", report.pass() ? style.good("PASS") : style.bad("FAIL"),
                       checks_summary(report));
   return text;
+}
+
+namespace {
+
+/// Many packages of another version are one fact (an update that one node missed), not a page.
+constexpr std::size_t kMostDifferences = 12;
+
+std::string differences_text(const std::vector<Difference>& differences, std::size_t width) {
+  std::string text;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    if (i == kMostDifferences && differences.size() > kMostDifferences + 1) {
+      text += fmt::format("      and in {} more: --output json shows them\n", differences.size() - i);
+      break;
+    }
+    const auto& one = differences[i];
+    text += paragraph(clean_output(fmt::format("{} {} ({})", one.aspect, one.value,
+                                               one.usual.empty() ? "no value has a majority" : "others: " + one.usual)),
+                      width, 6);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string drift_text(const std::vector<DriftClass>& classes, const std::map<NodeId, Error>& failed,
+                       const Style& style, std::size_t width) {
+  std::string text;
+  bool drifted = false;
+  for (const auto& one : classes) {
+    if (!one.alike.empty()) text += fmt::format("{} alike: {}\n", count_of(one.alike.size(), "node"), fold_names(one.alike));
+    for (const auto& group : one.odd) {
+      drifted = true;
+      text += fmt::format("{}  {} in\n{}", style.warn(fold_names(group.nodes)), group.nodes.size() == 1 ? "differs" : "differ",
+                          differences_text(group.differences, width));
+    }
+  }
+  if (classes.empty()) text += "no two nodes have the same hardware and the same roles: there is nothing to compare\n";
+  if (!failed.empty()) text += style.bad("not compared") + "\n" + indented(folded_errors(failed, width - 2), 2);
+  text += fmt::format("\n{}\n", drifted ? style.warn("nodes of one kind differ") : style.good("no node differs from its kind"));
+  return text;
+}
+
+Json drift_document(const std::vector<DriftClass>& classes, const std::map<NodeId, Error>& failed) {
+  Json all = Json::array();
+  for (const auto& one : classes) {
+    Json odd = Json::array();
+    for (const auto& group : one.odd) {
+      Json differs = Json::array();
+      for (const auto& each : group.differences) {
+        differs.push_back({{"aspect", each.aspect}, {"value", each.value}, {"usual", each.usual}});
+      }
+      odd.push_back({{"nodes", group.nodes}, {"differs", differs}});
+    }
+    all.push_back({{"nodes", one.nodes}, {"alike", one.alike}, {"odd", odd}});
+  }
+  Json errors = Json::object();
+  for (const auto& [node, error] : failed) errors[node] = error.message();
+  return {{"classes", all}, {"failed", errors}};
 }
 
 std::string handoff_text(const HandoffReport& report, const Style& style, std::size_t width) {

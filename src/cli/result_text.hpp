@@ -1,7 +1,9 @@
 /// Verdicts for people: of the interconnect, of the checks, of the hand-off.
 #pragma once
 
+#include "base/json_fwd.hpp"
 #include "cli/style.hpp"
+#include "engine/drift.hpp"
 #include "model/check.hpp"
 #include "model/fabric.hpp"
 #include "model/report.hpp"
@@ -16,6 +18,11 @@ std::string checks_text(const CheckReport& report, bool all, const Style& style,
 
 /// "3 fail, 1 error, 2 warn, 118 pass on 64 nodes"
 std::string checks_summary(const CheckReport& report);
+
+/// "62 nodes alike; cu07 differs in: …", a class of nodes after the other.
+std::string drift_text(const std::vector<DriftClass>& classes, const std::map<NodeId, Error>& failed,
+                       const Style& style, std::size_t width);
+Json drift_document(const std::vector<DriftClass>& classes, const std::map<NodeId, Error>& failed);
 
 std::string handoff_text(const HandoffReport& report, const Style& style, std::size_t width);
 
