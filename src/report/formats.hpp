@@ -3,6 +3,7 @@
 /// Names and outputs of nodes are hostile in all of them: they are cleaned and escaped.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/result.hpp"
@@ -23,5 +24,12 @@ Result<std::string> to_html(const Report& report);
 /// JUnit XML of the checks, a test suite a node: what continuous integration shows. Fails and
 /// errors of checks are failures and errors; warnings pass, with the finding as output.
 std::string to_junit(const CheckReport& report, const std::string& cluster);
+
+/// The checks alone as Markdown: for a ticket or a chat.
+std::string to_markdown(const CheckReport& report, const std::string& cluster);
+
+/// Metrics for the textfile collector of Prometheus' node exporter: podwright_check (1 for the status that a
+/// check has, by node, check and status), podwright_checks_pass and podwright_checks_time_seconds by node.
+std::string to_prometheus(const CheckReport& report, std::chrono::system_clock::time_point when);
 
 }  // namespace podwright

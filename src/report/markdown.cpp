@@ -191,14 +191,13 @@ std::string fabric(const Report& report) {
          table({"Collective", "Nodes", "Bus bandwidth, GB/s", "Expected", "Result"}, collectives);
 }
 
-std::string checks(const Report& report) {
-  if (!report.checks) return {};
+std::string check_table(const CheckReport& report) {
   std::vector<std::vector<std::string>> rows;
-  for (const auto& [name, node] : report.checks->nodes) {
+  for (const auto& [name, node] : report.nodes) {
     if (!node.error.empty())
       rows.push_back({"❌ error", "(node)", md(name), md(node.error), "", ""});
   }
-  for (const auto& group : checks_of(*report.checks)) {
+  for (const auto& group : checks_of(report)) {
     std::string status = "❌ ";
     if (group.status == CheckStatus::warn) status = "⚠️ ";
     if (group.status == CheckStatus::skip) status = "– ";
@@ -207,8 +206,11 @@ std::string checks(const Report& report) {
                     md(names_of(group.nodes)), md(group.observed), md(group.expected),
                     md(group.remedy)});
   }
-  return "## Health checks\n\n" +
-         table({"Result", "Check", "Nodes", "Observed", "Expected", "Remedy"}, rows);
+  return table({"Result", "Check", "Nodes", "Observed", "Expected", "Remedy"}, rows);
+}
+
+std::string checks(const Report& report) {
+  return report.checks ? "## Health checks\n\n" + check_table(*report.checks) : std::string();
 }
 
 std::string handoff(const Report& report) {
@@ -233,6 +235,11 @@ std::string handoff(const Report& report) {
 }
 
 }  // namespace
+
+std::string to_markdown(const CheckReport& report, const std::string& cluster) {
+  return fmt::format("# {} Health checks of {}: {}\n\n{}", mark(report.pass()), md(cluster),
+                     report.pass() ? "passed" : "not passed", check_table(report));
+}
 
 std::string to_markdown(const Report& report) {
   auto out = fmt::format("# {} {}: {}\n\n{}\n\n", mark(report.pass()), verdict_word(report),

@@ -281,6 +281,29 @@ TEST_CASE("digest: every reason why a report does not pass is a finding") {
   CHECK(findings_of(test::sound_report()).empty());
 }
 
+TEST_CASE("prometheus: a line for each status, escaped, and no line for what does not apply") {
+  CheckReport report;
+  report.nodes["cu01"].checks = {
+      {.id = "fs.use", .status = CheckStatus::fail, .observed = "/ 97 %", .expected = {}},
+      {.id = "nv.count", .status = CheckStatus::skip, .observed = "no GPU", .expected = {}}};
+  report.nodes["cu\"02\n"].checks = {{.id = "fs.use", .status = CheckStatus::pass, .observed = "/ 4 %", .expected = {}}};
+  const auto text = to_prometheus(report, std::chrono::system_clock::time_point(std::chrono::seconds(1763802000)));
+  CHECK(has(text, "podwright_check{node=\"cu01\",check=\"fs.use\",status=\"fail\"} 1\n"));
+  CHECK(has(text, "podwright_check{node=\"cu01\",check=\"fs.use\",status=\"pass\"} 0\n"));
+  CHECK(has(text, "podwright_check{node=\"cu\\\"02\\n\",check=\"fs.use\",status=\"pass\"} 1\n"));
+  CHECK_FALSE(has(text, "nv.count"));
+  CHECK(has(text, "podwright_checks_pass{node=\"cu01\"} 0\n"));
+  CHECK(has(text, "podwright_checks_time_seconds{node=\"cu01\"} 1763802000\n"));
+}
+
+TEST_CASE("markdown: the checks alone, cells that cannot break out of the table") {
+  CheckReport report;
+  report.nodes["cu01"].checks = {{.id = "fs.use", .status = CheckStatus::fail, .observed = "a|b", .expected = "c", .remedy = "d"}};
+  const auto text = to_markdown(report, "pod1");
+  CHECK(has(text, "# ❌ Health checks of pod1: not passed"));
+  CHECK(has(text, "| ❌ fail | fs.use | cu01 | a\\|b | c | d |"));
+}
+
 TEST_CASE("digest: equal findings are one, with their nodes folded") {
   auto report = test::sound_report();
   for (const auto* node : {"cu01", "cu02", "cu03"}) {
