@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "engine/fan_out.hpp"
 #include "engine/gather.hpp"
+#include "engine/toml_writer.hpp"
 
 namespace podwright {
 
@@ -199,28 +200,6 @@ bool is_read_by(const std::string& service, const std::string& path) {
 
 // --- writing the profile --------------------------------------------------------------------------------
 
-std::string quoted(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-class Writer {
- public:
-  void table(std::string_view kind) { text_ += fmt::format("\n[[{}]]\n", kind); }
-  void field(std::string_view name, const std::string& value) { text_ += fmt::format("{} = {}\n", name, quoted(value)); }
-  void raw(std::string_view name, std::string_view value) { text_ += fmt::format("{} = {}\n", name, value); }
-  void list(std::string_view name, const std::vector<std::string>& values) {
-    std::string items;
-    for (const auto& value : values) items += (items.empty() ? "" : ", ") + quoted(value);
-    raw(name, "[" + items + "]");
-  }
-  void comment(std::string_view text) { text_ += fmt::format("\n# --- {}\n", text); }
-  void plain(std::string_view text) { text_ += text; }
-  [[nodiscard]] std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 class Capture {
  public:
   Capture(const Facts& facts, std::string name, std::vector<File> files)
@@ -234,8 +213,8 @@ class Capture {
                            facts_.node));
     out_.field("name", name_);
     out_.field("summary", fmt::format("Captured from {} ({})", facts_.node, facts_.os.name));
-    out_.raw("requires", fmt::format("{{ os = [{}], arch = [{}] }}", quoted(facts_.os.id + " " + version),
-                                     quoted(facts_.arch)));
+    out_.raw("requires", fmt::format("{{ os = [{}], arch = [{}] }}", TomlWriter::quoted(facts_.os.id + " " + version),
+                                     TomlWriter::quoted(facts_.arch)));
   }
 
   void packages(const std::string& output) {
@@ -463,7 +442,7 @@ class Capture {
   std::map<std::string, std::string> sources_;
   std::vector<std::string> left_out_;
   std::vector<std::string> applied_;  ///< files of kernel settings that are in force
-  Writer out_;
+  TomlWriter out_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "config/json.hpp"
 #include "engine/fan_out.hpp"
 #include "engine/gather.hpp"
+#include "engine/node_expectations.hpp"
 #include "engine/preflight.hpp"
 #include "render/render.hpp"
 #include "transport/host_keys.hpp"
@@ -257,6 +258,7 @@ Result<std::map<NodeId, NodeWanted>> resolve(const Inventory& inventory, const P
       if (!rendered) return in_step(rendered.error(), wanted);
       mine.push_back(std::move(*rendered));
     }
+    fill_in_expectations(profile, mine);
     all[name].resources = ordered(std::move(mine), *node);
   }
   return all;

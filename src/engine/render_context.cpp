@@ -1,4 +1,6 @@
 #include "engine/render_context.hpp"
+
+#include "engine/node_expectations.hpp"
 #include "base/json.hpp"
 
 #include <arpa/inet.h>
@@ -206,6 +208,7 @@ Json node_context(Json shared, const Node& node, const Facts& facts) {
   for (const auto& entry : shared["nodes"]) {
     if (entry["name"] == node.name) {
       shared["node"] = entry;
+      shared["node"]["expectations"] = expectations_mark;
       break;
     }
   }
