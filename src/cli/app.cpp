@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -31,6 +32,7 @@
 #include "events/plain_sink.hpp"
 #include "events/terminal.hpp"
 #include "events/tty_sink.hpp"
+#include "transport/local_transport.hpp"
 
 namespace podwright::cli {
 
@@ -203,6 +205,64 @@ Result<Site*> App::open(Access access, Sessions sessions) {
   site_.emplace(Site{.inventory = *inventory_,
                      .nodes = std::move(*nodes),
                      .transport = *transport_,
+                     .events = bus_,
+                     .stop = signals_->token(),
+                     .timeout = globals_.timeout.value_or(Millis(60000))});
+  return &*site_;
+}
+
+namespace {
+
+constexpr const char* installed_cluster_file = "/etc/podwright/cluster.toml";
+constexpr const char* state_of_this_machine = "/var/lib/podwright/state";
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  const std::string full = name.data();
+  return full.substr(0, full.find('.'));
+}
+
+}  // namespace
+
+Result<Site*> App::open_local() {
+  const auto name = host_name();
+  std::error_code problem;
+  if (!globals_.cluster_given && !fs::exists(globals_.cluster, problem)) {
+    if (fs::exists(installed_cluster_file, problem)) {
+      globals_.cluster = installed_cluster_file;
+    } else {
+      Node node;
+      node.name = name;
+      Inventory alone;
+      alone.name = name;
+      alone.directory = ".";
+      alone.state_dir = state_of_this_machine;
+      alone.nodes.push_back(std::move(node));
+      use_inventory(std::move(alone));
+      if (globals_.profile.empty()) profile_.emplace();
+    }
+  }
+  const auto inventory = this->inventory();
+  if (!inventory) return fail(inventory.error());
+  auto nodes = globals_.nodes.empty() ? std::vector<NodeId>{name} : std::vector<NodeId>{};
+  if (nodes.empty()) {
+    auto named = selected();
+    if (!named) return fail(named.error());
+    nodes = std::move(*named);
+  }
+  if (nodes.size() != 1 || (*inventory)->find(nodes.front()) == nullptr) {
+    return fail(Fault::usage,
+                nodes.size() == 1 ? fmt::format("{} has no node {}, which is what this machine is called", globals_.cluster, name)
+                                  : fmt::format("this machine is one node, and {} are named", nodes.size()),
+                "say which node of it this machine is: -n NODE");
+  }
+  if (const auto profile = this->profile(); !profile) return fail(profile.error());
+  const auto& ssh = (*inventory)->find(nodes.front())->ssh;
+  local_ = std::make_unique<LocalTransport>(LocalOptions{.become = ssh.become, .become_password_env = ssh.become_password_env});
+  site_.emplace(Site{.inventory = *inventory_,
+                     .nodes = std::move(nodes),
+                     .transport = *local_,
                      .events = bus_,
                      .stop = signals_->token(),
                      .timeout = globals_.timeout.value_or(Millis(60000))});

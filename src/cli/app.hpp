@@ -23,6 +23,7 @@ class TtySink;
 }  // namespace podwright::events
 
 namespace podwright {
+class LocalTransport;
 class SshTransport;
 struct SshOptions;
 }  // namespace podwright
@@ -68,6 +69,10 @@ class App {
   /// `sessions` kept serve the next phase; a verb of one execution a node closes them.
   enum class Sessions { kept, closed };
   Result<Site*> open(Access access, Sessions sessions = Sessions::kept);
+  /// This machine as the only node, without SSH and without a run's folder. It is the node of cluster.toml
+  /// (or of /etc/podwright/cluster.toml, which the component monitoring/health writes) with this
+  /// machine's host name; where there is neither file, a node of its own with a profile that expects nothing.
+  Result<Site*> open_local();
   /// The same for a verb that brings its nodes itself (discover).
   Status open_run(Access access);
   /// Leaves these nodes to the site: the next phases go without the others.
@@ -118,6 +123,7 @@ class App {
   std::optional<RunFolder> run_;
   std::optional<SecretStore> secrets_;
   std::unique_ptr<SshTransport> transport_;
+  std::unique_ptr<LocalTransport> local_;
   std::optional<Site> site_;
   int lock_ = -1;
 };

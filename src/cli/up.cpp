@@ -241,7 +241,7 @@ Status Up::check_nodes(const std::vector<const Check*>& checks) {
   };
   among(resolved.facts);
   among(resolved.wanted);
-  const auto report = run_checks(*site_, *profile_, resolved.wanted, resolved.facts, resolved.failed, checks);
+  const auto report = run_checks(*site_, {site_->inventory, *profile_, resolved.wanted, resolved.facts}, resolved.failed, checks);
   if (auto go_on = stopped("check, handoff"); !go_on) return go_on;
   took(check_outcome(app_, report));
   for (const auto& [name, node] : report.nodes) {

@@ -60,58 +60,73 @@ std::vector<const Check*> distinct_probes(const std::vector<const Check*>& check
   return distinct;
 }
 
-CheckReport run_checks(Site& site, const Profile& profile,
-                       const std::map<NodeId, NodeWanted>& wanted,
-                       const std::map<NodeId, Facts>& facts,
-                       const std::map<NodeId, Error>& unreachable,
-                       const std::vector<const Check*>& checks) {
+CheckReadings read_for_checks(Site& site, const std::vector<NodeId>& nodes, const std::vector<const Check*>& checks) {
+  FramedScript script("checks");
   const auto probes = distinct_probes(checks);
-  std::vector<FramedJob> jobs;
-  for (const auto& [node, one] : facts) {
-    FramedScript script("checks of " + node);
-    for (const auto* check : probes) {
-      script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
-                  .script = std::string(check->probe),
-                  .deadline = check->deadline});
-    }
-    if (!script.empty()) jobs.push_back({node, std::move(script)});
+  for (const auto* check : probes) {
+    script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
+                .script = std::string(check->probe),
+                .deadline = check->deadline});
   }
-  const auto results = run_framed(site, std::move(jobs), "check");
-
-  CheckReport report;
-  for (const auto& [node, error] : unreachable) report.nodes[node].error = error.message();
-  for (const auto& [node, node_facts] : facts) {
-    auto& verdicts = report.nodes[node];
-    const auto result = results.find(node);
-    if (result != results.end() && result->second.error) {
-      verdicts.error = result->second.error->message();
+  CheckReadings readings;
+  if (script.empty()) return readings;
+  std::vector<FramedJob> jobs;
+  for (const auto& node : nodes) jobs.push_back({node, script});
+  for (auto& [node, result] : run_framed(site, std::move(jobs), "check")) {
+    if (result.error) {
+      readings.failed.emplace(node, std::move(*result.error));
       continue;
     }
-    Profile own = profile;
-    const auto resources = wanted.find(node);
-    own.resources = resources == wanted.end() ? std::vector<Wanted>{} : resources->second.resources;
+    for (auto& [frame, observed] : result.frames) {
+      readings.observed[node].emplace(probe_name(*probes.at(frame)), std::move(observed));
+    }
+  }
+  return readings;
+}
+
+CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Error>& unreachable,
+                         const std::vector<const Check*>& checks, const CheckReadings& readings) {
+  CheckReport report;
+  for (const auto& [node, error] : unreachable) report.nodes[node].error = error.message();
+  for (const auto& [node, node_facts] : context.facts) {
+    auto& verdicts = report.nodes[node];
+    if (const auto failed = readings.failed.find(node); failed != readings.failed.end()) {
+      verdicts.error = failed->second.message();
+      continue;
+    }
+    Profile own = context.profile;
+    const auto resources = context.wanted.find(node);
+    own.resources = resources == context.wanted.end() ? std::vector<Wanted>{} : resources->second.resources;
+    const auto read = readings.observed.find(node);
     const Value::Table no_options;
     for (const auto* check : checks) {
       Observed observed;
       if (!check->probe.empty()) {
-        const auto place = std::ranges::find(probes, probe_name(*check), [](const Check* one) { return probe_name(*one); });
-        const auto found = result->second.frames.find(static_cast<std::size_t>(place - probes.begin()));
-        observed = found != result->second.frames.end()
-                       ? found->second
-                       : Observed{.exit_status = 255, .out = {}, .err = "its output never arrived"};
+        observed = {.exit_status = 255, .out = {}, .err = "its output never arrived"};
+        if (read != readings.observed.end()) {
+          const auto found = read->second.find(std::string(probe_name(*check)));
+          if (found != read->second.end()) observed = found->second;
+        }
       }
-      const auto* spec = spec_of(profile, check->id);
+      const auto* spec = spec_of(context.profile, check->id);
       auto judged = judge_check(*check, observed,
                                 {.options = spec == nullptr ? no_options : spec->options,
                                  .facts = node_facts,
-                                 .node = *site.inventory.find(node),
-                                 .inventory = site.inventory,
+                                 .node = *context.inventory.find(node),
+                                 .inventory = context.inventory,
                                  .profile = own,
-                                 .cohort = facts});
+                                 .cohort = context.facts});
       std::ranges::move(judged, std::back_inserter(verdicts.checks));
     }
   }
   return report;
+}
+
+CheckReport run_checks(Site& site, const CheckContext& context, const std::map<NodeId, Error>& unreachable,
+                       const std::vector<const Check*>& checks) {
+  std::vector<NodeId> nodes;
+  for (const auto& [node, facts] : context.facts) nodes.push_back(node);
+  return judge_checks(context, unreachable, checks, read_for_checks(site, nodes, checks));
 }
 
 }  // namespace podwright

@@ -1,6 +1,7 @@
 /// Running the health checks of the catalog.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,29 @@ Result<std::vector<const Check*>> select_checks(const Profile& profile, const Ch
 /// The checks whose probes have to be run for all of these: one for each name of a probe.
 std::vector<const Check*> distinct_probes(const std::vector<const Check*>& checks);
 
-/// All probes of the checks in one execution a node, judged against the profile's expectations, the
-/// node's own resources (`wanted`, from resolve_cluster) and the cohort. `unreachable` nodes appear
-/// in the report with their error.
-CheckReport run_checks(Site& site, const Profile& profile,
-                       const std::map<NodeId, NodeWanted>& wanted,
-                       const std::map<NodeId, Facts>& facts,
-                       const std::map<NodeId, Error>& unreachable,
+/// What the probes of the checks printed, node by node: live (read_for_checks) or from a snapshot.
+struct CheckReadings {
+  std::map<NodeId, std::map<std::string, Observed>> observed;  ///< probe_name() -> output
+  std::map<NodeId, Error> failed;  ///< nodes of which nothing was read
+};
+
+/// All probes of the checks in one execution a node.
+CheckReadings read_for_checks(Site& site, const std::vector<NodeId>& nodes, const std::vector<const Check*>& checks);
+
+/// What checks are judged against.
+struct CheckContext {
+  const Inventory& inventory;
+  const Profile& profile;
+  const std::map<NodeId, NodeWanted>& wanted;  ///< from resolve_cluster; a node that lacks has no resources
+  const std::map<NodeId, Facts>& facts;        ///< of the nodes that are judged, which are each other's cohort
+};
+
+/// Pure: readings in, verdicts out. Nodes in `unreachable` appear in the report with their error.
+CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Error>& unreachable,
+                         const std::vector<const Check*>& checks, const CheckReadings& readings);
+
+/// Reads and judges: the nodes in `context.facts`, and those in `unreachable` with their error.
+CheckReport run_checks(Site& site, const CheckContext& context, const std::map<NodeId, Error>& unreachable,
                        const std::vector<const Check*>& checks);
 
 }  // namespace podwright
