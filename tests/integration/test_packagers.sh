@@ -129,9 +129,18 @@ has() { # VERSION, or nothing
   equal "$(on head 'cat /opt/pw-tool 2>/dev/null')" "$1"
 }
 
+# Packages of both databases, keys, sources and holds.
+packages_and_sources() { # LOCKS
+  on head "{ rpm -qa; dpkg-query -W -f '\${Package} \${Version} \${Status}\n'
+    ls /etc/apt/sources.list.d /etc/apt/keyrings /etc/apt/preferences.d /etc/yum.repos.d /etc/zypp/repos.d
+    $1 | grep pw- | tr -s ' \t' ' '; } 2>/dev/null | sort"
+}
+
 world() { # ID DEFINITION GLOB LOCKS CUT-OFF
   local id=$1 definition=$2 pattern=$3 locks=$4 cut_off=$5
   on head "rm -f /etc/os-release; printf 'ID=%s\nVERSION_ID=1\nPRETTY_NAME=%s\n' '$id' '$id' >/etc/os-release" >>"$LOG"
+  local before
+  before=$(packages_and_sources "$locks")
 
   apply evil
   check_status "$id: a repository that somebody else signed makes apply fail" 3
@@ -185,6 +194,12 @@ TOML
   apply good tool=absent repo=absent
   check_status "$id: everything goes" 0
   check "$id: with the repository" on head "! test -e $definition && ! test -e /opt/pw-tool && ! test -e /opt/pw-app"
+
+  apply good version=2.0-1 tool=held app=present
+  check "$id: there once more" has 2.0
+  pw_json undo --yes
+  check_status "$id: undo" 0
+  check "$id: takes packages, holds, repository and key back" equal "$(packages_and_sources "$locks")" "$before"
 }
 
 world debian /etc/apt/sources.list.d/pw.sources '1.1*' 'apt-mark showhold' \
