@@ -3,6 +3,4 @@
 
 #include <nlohmann/json.hpp>
 
-namespace podwright {
-using Json = nlohmann::ordered_json;
-}  // namespace podwright
+#include "base/json_fwd.hpp"

@@ -1,4 +1,4 @@
-/// The name of the JSON type, for headers that only mention it: json.hpp itself is slow to compile.
+/// The name of the house's JSON type, for headers: base/json.hpp brings the type itself.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -23,6 +23,7 @@ std::string_view name_of(const Preflight& entry) { return entry.id; }
 std::string_view name_of(const Check& entry) { return entry.id; }
 std::string_view name_of(const Parser& entry) { return entry.kind; }
 std::string_view name_of(const Measurement& entry) { return entry.tool; }
+std::string_view name_of(const Collective& entry) { return entry.tool; }
 std::string_view name_of(const Handoff& entry) { return entry.name; }
 
 template <class T>
@@ -69,6 +70,7 @@ PODWRIGHT_CATALOG(Preflight)
 PODWRIGHT_CATALOG(Check)
 PODWRIGHT_CATALOG(Parser)
 PODWRIGHT_CATALOG(Measurement)
+PODWRIGHT_CATALOG(Collective)
 PODWRIGHT_CATALOG(Handoff)
 
 Observed assumed_state(const ResourceKind& kind, const Wanted& wanted, const Facts& facts) {

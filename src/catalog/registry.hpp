@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -220,22 +221,58 @@ struct Parser {
 
 // --- measurements ----------------------------------------------------------------------------------
 
+/// One pair to be measured.
+struct PairJob {
+  const Endpoint& from;  ///< the client
+  const Endpoint& to;    ///< the server
+  int port = 0;          ///< of the server
+  double seconds = 2;    ///< of one direction
+  const Value::Table& options;  ///< further keys of the [[measurement]]
+};
+
 /// A tool that measures between two end points: a server on one, a client on the other.
 struct Measurement {
   std::string_view tool;     ///< "iperf3"
   std::string_view kind;     ///< "pairwise"
   std::string_view summary;
   std::string_view package;  ///< what to install when it is missing, for the hint
+  std::vector<Field> options{};  ///< keys of [[measurement]] besides kind, tool and seconds
   /// sh that runs the server in the foreground until its one client is served or the deadline ends it.
-  std::string (*server)(const Endpoint& at, int port, double seconds);
+  std::string (*server)(const PairJob& job) = nullptr;
   /// sh that measures from the client to the server, both directions, and prints what `parse` reads.
-  std::string (*client)(const Endpoint& from, const Endpoint& to, int port, double seconds);
+  std::string (*client)(const PairJob& job) = nullptr;
   struct Rates {
     double gbps_forward = 0;   ///< client to server
     double gbps_backward = 0;  ///< server to client
+    std::optional<double> latency_us{};  ///< 99th percentile, where the tool was asked for it
   };
   /// An output without a result is an error that names the line, never a zero.
-  Result<Rates> (*parse)(const Observed& client_output);
+  Result<Rates> (*parse)(const Observed& client_output) = nullptr;
+};
+
+/// What a tool measures all at once: between the accelerators of all nodes, or within each node.
+struct CollectiveJob {
+  int nodes = 1;
+  int devices = 1;  ///< ranks on each node
+  const Value::Table& options;  ///< further keys of the [[measurement]]
+};
+struct CollectiveSample {
+  std::string operation;  ///< "all_reduce", "host_to_device_memcpy_ce"
+  std::uint64_t bytes = 0;  ///< 0: the tool does not say
+  double busbw_gbytes_per_s = 0;
+};
+struct Collective {
+  std::string_view tool;     ///< "nccl-tests"
+  std::string_view summary;
+  std::string_view package;  ///< what brings it, for the hint
+  bool within_node = false;  ///< run on every node by itself; else by a launcher, with ranks everywhere
+  std::vector<Field> options{};
+  std::string_view carried{};  ///< a file of the head that every rank finds at $copy; empty: none
+  /// sh that runs one rank (or the whole, within a node); says "is not installed" and ends with 127
+  /// where the program is missing. Must not read stdin.
+  std::string (*program)(const CollectiveJob& job) = nullptr;
+  /// What was reached, the largest message of each operation. Wrong results are an error.
+  Result<std::vector<CollectiveSample>> (*parse)(const Observed& observed, const CollectiveJob& job) = nullptr;
 };
 
 // --- hand-off --------------------------------------------------------------------------------------
@@ -278,6 +315,7 @@ std::string_view name_of(const Preflight& entry);
 std::string_view name_of(const Check& entry);
 std::string_view name_of(const Parser& entry);
 std::string_view name_of(const Measurement& entry);
+std::string_view name_of(const Collective& entry);
 std::string_view name_of(const Handoff& entry);
 
 /// `const Registered entry{Probe{…}};` at namespace scope puts the entry into the catalog.

@@ -31,10 +31,6 @@ struct Kind {
 std::vector<Kind> all_kinds() {
   std::vector<Kind> all;
   for (const auto& parser : catalog<Parser>()) all.push_back({parser.kind, parser.command, parser.summary});
-  for (const auto& one : catalog<Measurement>()) {
-    if (find_in_catalog<Parser>(one.tool) == nullptr) all.push_back({one.tool, "", one.summary});
-  }
-  std::ranges::sort(all, {}, &Kind::name);
   return all;
 }
 
@@ -58,13 +54,6 @@ Result<std::string> read_input() {
   return clean_output(input);
 }
 
-Result<Json> parse_as(const std::string& kind, const std::string& text) {
-  if (const auto* parser = find_in_catalog<Parser>(kind)) return parser->parse(text);
-  const auto rates = find_in_catalog<Measurement>(kind)->parse({.exit_status = 0, .out = text});
-  if (!rates) return fail(rates.error());
-  return Json{{"gbps_forward", rates->gbps_forward}, {"gbps_backward", rates->gbps_backward}};
-}
-
 Result<Outcome> run_parse(App& app, const Options& options) {
   if (options.list) return list_kinds(app);
   if (options.kinds.empty()) {
@@ -78,7 +67,7 @@ Result<Outcome> run_parse(App& app, const Options& options) {
   }
   const auto input = read_input();
   if (!input) return fail(input.error());
-  const auto parsed = parse_as(kind, *input);
+  const auto parsed = find_in_catalog<Parser>(kind)->parse(*input);
   if (!parsed) return fail(Fault::usage, fmt::format("this is not the output of {}: {}", kind, parsed.error().what), parsed.error().hint);
   Outcome outcome{.document = {{"kind", kind}}};
   outcome.document.update(*parsed);
@@ -99,7 +88,7 @@ Command parse_command() {
           .options = {flag("--list", "the kinds there are", options->list)},
           .positionals = kind,
           .examples = {{"nvidia-smi -q | podwright parse nvidia-smi-q", "ECC, remapped rows, links and more of each GPU"},
-                       {"iperf3 -J -c 10.1.0.2 | podwright parse iperf3", "gigabits a second, both ways"}},
+                       {"iperf3 -J -c 10.1.0.2 | podwright parse iperf3", "gigabits a second, as the receiver counted them"}},
           .run = [options](App& app) { return run_parse(app, *options); }};
 }
 

@@ -315,6 +315,7 @@ void describe(Io& io, typename Io::template As<JudgedPair>& judged) {
   io("status", judged.status);
   io("gbps_ab", judged.result.gbps_ab);
   io("gbps_ba", judged.result.gbps_ba);
+  io.maybe("latency_us", judged.result.latency_us);
   io.maybe("error", judged.result.error);
 }
 
@@ -356,6 +357,25 @@ void describe(Io& io, typename Io::template As<CollectiveResult>& result) {
   io.maybe("expected_gbytes_per_s", result.expected_gbytes_per_s);
   io("status", result.status);
   io.maybe("error", result.error);
+  io.maybe("tool", result.tool);
+  io.maybe("node", result.node);
+  io.maybe("source", result.source);
+}
+
+template <class Io>
+void describe(Io& io, typename Io::template As<CounterDelta>& counter) {
+  io("node", counter.node);
+  io("port", counter.port);
+  io("counter", counter.counter);
+  io("delta", counter.delta);
+  io("fatal", counter.fatal);
+}
+
+template <class Io>
+void describe(Io& io, typename Io::template As<LeafOf>& leaf) {
+  io("node", leaf.node);
+  io("rail", leaf.rail);
+  io("leaf", leaf.leaf);
 }
 
 template <class Io>
@@ -365,6 +385,8 @@ void describe(Io& io, typename Io::template As<FabricReport>& report) {
   io("pairs", report.pairs);
   io("verdict", report.verdict);
   io("collectives", report.collectives);
+  io.maybe("counters", report.counters);
+  io.maybe("leaves", report.leaves);
 }
 
 template <class Io>

@@ -20,6 +20,7 @@ struct Endpoint {
   double rate_gbps = 0;   ///< line rate; 0: unknown
   std::string address;    ///< where the measuring tool connects
   std::string device;     ///< interface or HCA
+  int gpu = -1;           ///< the GPU nearest to the port, for GPU direct; -1: none known
 };
 
 /// A pair to be measured in a round; `a` < `b` in the order of the inventory.
@@ -39,6 +40,7 @@ struct PairResult {
   Pair pair;
   double gbps_ab = 0;
   double gbps_ba = 0;
+  std::optional<double> latency_us{};  ///< 99th percentile of a small write, where it was measured
   std::string error{};  ///< non-empty: could not be measured (not the same as slow)
 };
 
@@ -87,6 +89,25 @@ struct CollectiveResult {
   double expected_gbytes_per_s = 0;
   Verdict status = Verdict::pass;
   std::string error{};
+  std::string tool{};    ///< nccl-tests
+  NodeId node{};         ///< of a measurement within one node; empty: across `nodes`
+  std::string source{};  ///< where the expectation comes from; empty: nothing was expected
+};
+
+/// An error counter of a port that rose while the fabric was measured.
+struct CounterDelta {
+  NodeId node;
+  std::string port;     ///< "mlx5_0/1", "eth1"
+  std::string counter;  ///< "symbol_error"
+  std::uint64_t delta = 0;
+  bool fatal = false;   ///< the gate does not open with it
+};
+
+/// Which leaf switch an end point hangs on, by label or as the fabric told.
+struct LeafOf {
+  NodeId node;
+  int rail = 0;
+  std::string leaf;
 };
 
 struct FabricReport {
@@ -95,6 +116,8 @@ struct FabricReport {
   std::vector<JudgedPair> pairs;
   FabricVerdict verdict;
   std::vector<CollectiveResult> collectives;
+  std::vector<CounterDelta> counters{};  ///< only those that rose
+  std::vector<LeafOf> leaves{};          ///< of the end points that have one
 };
 
 }  // namespace podwright

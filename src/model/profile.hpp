@@ -53,6 +53,10 @@ struct MeasurementSpec {
 struct FabricSpec {
   std::string transport = "tcp";
   double floor_fraction = 0.92;  ///< of the line rate
+  bool floor_given = false;      ///< a profile says it: the table of expectations does not change it
+  bool rails_together = false;   ///< all rails of a node measured at one time; else one by one
+  double oversubscription = 1;   ///< node bandwidth below a leaf by that of its uplinks
+  std::string hardware;          ///< a row of the table of expectations; empty: by the accelerators found
 };
 
 /// [[check]]: an expectation that overrides a check's default.

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
-#include "base/shell.hpp"
 #include "base/text.hpp"
+#include "catalog/collectives/launch.hpp"
+#include "catalog/parsers/allreduce.hpp"
 #include "catalog/handoffs/proof_script.hpp"
 
 namespace podwright {
@@ -16,57 +16,6 @@ using namespace handoffs;
 
 constexpr int run_seconds = 180;
 constexpr std::string_view collective = "mpi-allreduce";
-
-// The ring is what NCCL uses, and what makes the bus bandwidth comparable with the wire; Open MPI's
-// own choice for few nodes moves more data than it must.
-constexpr std::string_view preparation = R"sh(
-program=/opt/podwright/bin/allreduce
-export OMPI_MCA_coll_tuned_use_dynamic_rules=1 OMPI_MCA_coll_tuned_allreduce_algorithm=4
-cd /
-as_user() {
-  if [ -n "$user" ]; then
-    runuser -u "$user" -- env HOME="$(getent passwd "$user" | cut -d : -f 6)" USER="$user" LOGNAME="$user" "$@"
-  else
-    "$@"
-  fi
-}
-)sh";
-
-// The program is on the head only: sbcast carries it to the nodes of the job.
-constexpr std::string_view through_slurm = R"sh(
-begin srun
-as_user timeout -k 5 "$run_seconds" salloc --quiet --immediate=60 --time=5 --job-name=podwright-proof \
-  --nodes="$count" --ntasks-per-node=1 --nodelist="$list" --mem=512M \
-  sh -c 'copy=/tmp/podwright-allreduce-$SLURM_JOB_ID
-    sbcast --force "$1" "$copy" && srun --label --mpi=pmix "$copy"
-    status=$?
-    srun rm -f "$copy"
-    exit $status' sh "$program" </dev/null 2>&1
-end
-)sh";
-
-constexpr std::string_view through_ssh = R"sh(
-copy=/tmp/podwright-allreduce-$$
-ssh_options='-o BatchMode=yes -o ConnectTimeout=10'
-nodes=$(echo "$list" | tr , ' ')
-begin mpirun
-(
-  for node in $nodes; do
-    as_user timeout -k 5 60 scp -q $ssh_options "$program" "$node:$copy" || {
-      echo "cannot copy the program to $node as ${user:-root}"
-      failed=yes
-    }
-  done
-  [ -z "${failed-}" ] || exit 1
-  as_user timeout -k 5 "$run_seconds" mpirun --mca plm rsh --mca plm_rsh_agent "ssh $ssh_options" \
-    --hostfile /etc/podwright/mpi-hostfile --host "$list" --map-by ppr:1:node -np "$count" \
-    --tag-output "$copy"
-) </dev/null 2>&1
-end
-for node in $nodes; do
-  as_user timeout -k 5 20 ssh $ssh_options "$node" 'rm -f /tmp/podwright-allreduce-*' </dev/null >/dev/null 2>&1
-done
-)sh";
 
 bool has_slurm(const HandoffContext& context) {
   return std::ranges::find(context.profile.handoff_targets, "slurm") !=
@@ -87,47 +36,17 @@ std::string proof(const HandoffContext& context) {
   const auto nodes = compute_nodes(context);
   // The judge says that there is nothing to prove.
   if (nodes.empty()) return "exit 0\n";
-  auto script =
-      fmt::format("list={}\ncount={}\nuser={}\nrun_seconds={}\n{}{}", sh::quote(comma_list(nodes)),
-                  nodes.size(), sh::quote(training_user(context)), run_seconds, section_functions(),
-                  preparation);
-  if (has_slurm(context)) script += through_slurm;
-  script += through_ssh;
+  auto script = std::string(section_functions()) +
+                launch::preparation({.hosts = comma_list(nodes),
+                                     .nodes = nodes.size(),
+                                     .devices = 1,
+                                     .user = training_user(context),
+                                     .seconds = run_seconds,
+                                     .rank = "exec \"$copy\"",
+                                     .carried = "/opt/podwright/bin/allreduce"});
+  if (has_slurm(context)) script += fmt::format("begin srun\n{}end\n", launch::through_slurm());
+  script += fmt::format("begin mpirun\n{}end\n", launch::through_ssh());
   return script;
-}
-
-/// What the program printed, of one run: see templates/mpi/allreduce.c.
-struct Allreduce {
-  std::set<std::string> hosts;
-  std::vector<std::string> messages;  ///< what srun, mpirun and MPI said
-  bool ended = false;
-  bool correct = false;
-  std::int64_t ranks = 0;
-  double busbw = 0;
-};
-
-Allreduce allreduce_in(const Section& section) {
-  constexpr std::string_view mark = "podwright-allreduce ";
-  Allreduce run;
-  for (const std::string_view line : section.lines) {
-    // srun puts "0: " before a line, mpirun "[1,0]<stdout>:"
-    const auto at = line.find(mark);
-    if (at == std::string_view::npos) {
-      run.messages.emplace_back(line);
-      continue;
-    }
-    const auto parts = words(line.substr(at + mark.size()));
-    if (parts.size() == 6 && parts[0] == "rank" && parts[2] == "of" && parts[4] == "on") {
-      run.hosts.emplace(parts[5].substr(0, parts[5].find('.')));
-    } else if (parts.size() == 9 && parts[0] == "result" && parts[1] == "ranks" &&
-               parts[5] == "correct" && parts[7] == "busbw_gbytes_per_s") {
-      run.ended = true;
-      run.ranks = to_int(parts[2]).value_or(0);
-      run.correct = parts[6] == "yes";
-      run.busbw = to_double(parts[8]).value_or(0);
-    }
-  }
-  return run;
 }
 
 /// The figure of a run that passed; reasons where it did not.
@@ -140,7 +59,7 @@ double judge_run(const std::vector<Section>& sections, const std::string& how,
                                   section == nullptr ? "" : ": " + complaint(section->lines)));
     return 0;
   }
-  const auto run = allreduce_in(*section);
+  const auto run = parsing::read_allreduce(section->lines);
   std::vector<std::string> absent;
   for (const auto* node : nodes) {
     if (!run.hosts.contains(host_name_of(*node, context))) absent.push_back(node->name);

@@ -13,6 +13,7 @@
 
 #include "base/shell.hpp"
 #include "base/text.hpp"
+#include "catalog/parsers/perftest.hpp"
 #include "catalog/registry.hpp"
 
 namespace podwright {
@@ -26,6 +27,8 @@ constexpr int second_patience = 3;
 constexpr int slack = 4;
 /// Large enough that one queue pair fills any port of today.
 constexpr int message_bytes = 8 << 20;
+/// 5,000 small writes, at a millisecond each where RDMA is emulated.
+constexpr int latency_seconds = 8;
 constexpr std::string_view marker = "== ";
 
 int whole(double seconds) { return std::max(1, static_cast<int>(std::ceil(seconds))); }
@@ -47,7 +50,10 @@ std::optional<std::string> gid_tail(const std::string& address) {
 /// Sets $dev to the HCA (the end point may name its network interface), and $gid to the option for
 /// its RoCE v2 GID: the one of the end point's address, else the first. Entries without a GID
 /// cannot be read.
-std::string preamble(const Endpoint& at) {
+std::string preamble(const PairJob& job, const Endpoint& at) {
+  const auto* index = find_value(job.options, "gid_index");
+  const auto gid = index != nullptr && index->integer() != nullptr ? fmt::format("-x {}", *index->integer())
+                                                                   : std::string{};
   return fmt::format(R"sh(for tool in ib_write_bw ib_read_bw timeout; do
   command -v "$tool" >/dev/null 2>&1 || {{ echo "$tool is not installed" >&2; exit 127; }}
 done
@@ -56,10 +62,15 @@ wanted={wanted}
 dev=$name
 [ -n "$dev" ] && [ -e "/sys/class/infiniband/$dev" ] ||
   dev=$(ls "/sys/class/net/$name/device/infiniband" 2>/dev/null | head -n 1)
+if [ -z "$dev" ]; then  # RDMA over an ordinary interface has no device of its own
+  for one in /sys/class/infiniband/*; do
+    [ "$(cat "$one/ports/1/gid_attrs/ndevs/0" 2>/dev/null)" = "$name" ] && [ -n "$name" ] && dev=${{one##*/}}
+  done
+fi
 [ -n "$dev" ] || {{ printf 'no RDMA device is or belongs to "%s"\n' "$name" >&2; exit 1; }}
 port=/sys/class/infiniband/$dev/ports/1
-gid=
-if [ "$(cat "$port/link_layer" 2>/dev/null)" = Ethernet ]; then
+gid={gid}
+if [ -z "$gid" ] && [ "$(cat "$port/link_layer" 2>/dev/null)" = Ethernet ]; then
   for type in "$port"/gid_attrs/types/*; do
     grep -q 'RoCE v2' "$type" 2>/dev/null || continue
     case $(cat "$port/gids/${{type##*/}}" 2>/dev/null) in
@@ -69,31 +80,70 @@ if [ "$(cat "$port/link_layer" 2>/dev/null)" = Ethernet ]; then
   [ -n "$gid" ] || {{ printf '%s has no RoCE v2 GID of %s\n' "$dev" {address} >&2; exit 1; }}
 fi
 )sh",
-                     fmt::arg("device", sh::quote(at.device)),
+                     fmt::arg("gid", sh::quote(gid)), fmt::arg("device", sh::quote(at.device)),
                      fmt::arg("wanted", sh::quote(gid_tail(at.address).value_or(""))),
                      fmt::arg("address", sh::quote(at.address)));
 }
 
-std::string options(int port, double seconds) {
-  return fmt::format("-F -s {} --report_gbits -D {} -d \"$dev\" $gid -p {}", message_bytes,
-                     whole(seconds), port);
+const Value* option(const PairJob& job, std::string_view name) { return find_value(job.options, name); }
+
+bool wants_latency(const PairJob& job) {
+  const auto* wanted = option(job, "latency");
+  return wanted != nullptr && wanted->flag() != nullptr && *wanted->flag();
 }
 
-std::string server(const Endpoint& at, int port, double seconds) {
-  return fmt::format(
-      "{0}timeout {2} ib_write_bw {1} >/dev/null || exit $?\ntimeout {3} ib_read_bw {1} "
-      ">/dev/null\n",
-      preamble(at), options(port, seconds), first_patience + whole(seconds) + slack,
-      second_patience + whole(seconds) + slack);
+/// "--use_cuda=3" for the memory of the GPU next to the port; empty: the memory of the host.
+std::string memory_option(const PairJob& job, const Endpoint& at) {
+  const auto* wanted = option(job, "gpu_direct");
+  if (wanted == nullptr || wanted->text() == nullptr || *wanted->text() == "none") return {};
+  return fmt::format(" --use_{}={}", *wanted->text(), at.gpu);
 }
 
-std::string client(const Endpoint& from, const Endpoint& to, int port, double seconds) {
-  return fmt::format(R"sh({preamble}measure() {{
-  patience=$1
-  tool=$2
+/// Ends the script where GPU direct is wanted and no GPU is known.
+std::string memory_check(const PairJob& job, const Endpoint& at) {
+  if (memory_option(job, at).empty() || at.gpu >= 0) return {};
+  return fmt::format("printf 'no GPU is known to be near %s\\n' {} >&2; exit 1\n", sh::quote(at.device));
+}
+
+std::string queue_pairs(const PairJob& job) {
+  const auto* wanted = option(job, "queue_pairs");
+  if (wanted == nullptr || wanted->integer() == nullptr) return {};
+  return fmt::format(" -q {}", std::clamp<std::int64_t>(*wanted->integer(), 1, 1024));
+}
+
+std::string bandwidth_options(const PairJob& job, const Endpoint& at) {
+  return fmt::format("-F -s {} --report_gbits -D {}{}{} -d \"$dev\" $gid -p {}", message_bytes,
+                     whole(job.seconds), queue_pairs(job), memory_option(job, at), job.port);
+}
+
+/// By count, for only then percentiles are told.
+std::string latency_options(const PairJob& job) {
+  return fmt::format("-F -s 2 -n 5000 -d \"$dev\" $gid -p {}", job.port);
+}
+
+std::string server(const PairJob& job) {
+  const int seconds = whole(job.seconds);
+  auto script = fmt::format(
+      "{0}{4}timeout {2} ib_write_bw {1} >/dev/null || exit $?\ntimeout {3} ib_read_bw {1} >/dev/null{5}\n",
+      preamble(job, job.to), bandwidth_options(job, job.to), first_patience + seconds + slack,
+      second_patience + seconds + slack, memory_check(job, job.to), wants_latency(job) ? " || exit $?" : "");
+  if (wants_latency(job)) {
+    script += fmt::format("timeout {} ib_write_lat {} >/dev/null\n", second_patience + slack + latency_seconds,
+                          latency_options(job));
+  }
+  return script;
+}
+
+std::string client(const PairJob& job) {
+  const auto to = sh::quote(job.to.address);
+  auto script = fmt::format(R"sh({preamble}{check}measure() {{
+  limit=$1
+  patience=$2
+  tool=$3
+  shift 3
   begin=$(date +%s)
   while :; do
-    answer=$(timeout {limit} "$tool" {options} {to} 2>&1)
+    answer=$(timeout "$limit" "$tool" "$@" 2>&1)
     status=$?
     case $answer in
       *"Couldn't connect to"*|*'Unable to init the socket connection'*)
@@ -107,69 +157,40 @@ std::string client(const Endpoint& from, const Endpoint& to, int port, double se
   printf '{marker}%s\n%s\n' "$tool" "$answer"
   return "$status"
 }}
-measure {first} ib_write_bw && measure {second} ib_read_bw
-)sh",
-                     fmt::arg("preamble", preamble(from)),
-                     fmt::arg("limit", whole(seconds) + slack),
-                     fmt::arg("options", options(port, seconds)),
-                     fmt::arg("to", sh::quote(to.address)), fmt::arg("marker", marker),
-                     fmt::arg("first", first_patience), fmt::arg("second", second_patience));
-}
-
-/// Gbit/s of one unit of the table; nothing for an unknown unit.
-std::optional<double> gbits_of(std::string_view header) {
-  if (header.find("BW average[Gb/sec]") != std::string_view::npos) return 1.0;
-  if (header.find("BW average[MB/sec]") != std::string_view::npos) return 8.0 * (1 << 20) / 1e9;
-  if (header.find("BW average[MiB/sec]") != std::string_view::npos) return 8.0 * (1 << 20) / 1e9;
-  return std::nullopt;
-}
-
-/// The line that says why there is no table: a known complaint, else the last thing said.
-std::string complaint_of(std::string_view text) {
-  constexpr std::size_t most = 200;
-  std::string last;
-  for (const auto line : lines(text)) {
-    const auto said = trim(line);
-    if (said.empty() || said.find_first_not_of("-*") == std::string_view::npos) continue;
-    for (const auto* sign : {"Couldn't", "Unable", "Failed", "failed", "not installed", "no RDMA",
-                             "RoCE v2 GID", "Completion with error"}) {
-      if (said.find(sign) != std::string_view::npos) return std::string(said.substr(0, most));
-    }
-    last = said.substr(0, most);
+measure {limit} {first} ib_write_bw {options} {to} && measure {limit} {second} ib_read_bw {options} {to})sh",
+                            fmt::arg("preamble", preamble(job, job.from)),
+                            fmt::arg("check", memory_check(job, job.from)), fmt::arg("marker", marker),
+                            fmt::arg("limit", whole(job.seconds) + slack), fmt::arg("first", first_patience),
+                            fmt::arg("second", second_patience),
+                            fmt::arg("options", bandwidth_options(job, job.from)), fmt::arg("to", to));
+  if (wants_latency(job)) {
+    script += fmt::format(" && measure {} {} ib_write_lat {} {}", slack + latency_seconds, second_patience,
+                          latency_options(job), to);
   }
-  return last;
+  return script + "\n";
 }
 
-/// The average of the last row of the table: the largest message.
+/// What `of` finds in the row of the largest message.
+template <class Of>
+Result<double> figure_of(std::string_view text, std::string_view tool, Of of) {
+  const auto tables = parsing::read_perftest(text);
+  if (!tables) return fail(tables.error().fault, fmt::format("{}: {}", tool, tables.error().what));
+  const std::optional<double> figure = of(tables->back().rows.back());
+  if (!figure) return fail(Fault::remote, fmt::format("{}: its table is of another test", tool));
+  return *figure;
+}
+
 Result<double> average_of(std::string_view text, std::string_view tool) {
-  std::optional<double> unit;
-  std::optional<double> average;
-  bool table = false;
+  return figure_of(text, tool, [](const parsing::PerftestRow& row) { return row.average_gbps; });
+}
+
+/// The first line that says something, for a script that ended before any tool ran.
+std::string first_line(std::string_view text) {
+  constexpr std::size_t most = 200;
   for (const auto line : lines(text)) {
-    if (line.find("#bytes") != std::string_view::npos) {
-      table = true;
-      unit = gbits_of(line);
-      if (!unit) {
-        return fail(Fault::remote,
-                    fmt::format("{}: a table in an unknown unit: {}", tool, trim(line)));
-      }
-      continue;
-    }
-    if (!unit) continue;
-    const auto cells = words(line);
-    if (cells.size() < 4 || !to_int(cells[0]) || !to_int(cells[1])) continue;
-    if (const auto value = to_double(cells[3])) average = *value * *unit;
+    if (!trim(line).empty()) return std::string(trim(line).substr(0, most));
   }
-  if (!average) {
-    const auto said = complaint_of(text);
-    if (table) return fail(Fault::remote, fmt::format("{}: the table has no row: {}", tool, said));
-    return fail(Fault::remote,
-                fmt::format("{}: no result{}{}", tool, said.empty() ? "" : ": ", said));
-  }
-  if (!std::isfinite(*average) || *average <= 0) {
-    return fail(Fault::remote, fmt::format("{}: connected, but nothing was transferred", tool));
-  }
-  return *average;
+  return {};
 }
 
 Result<Measurement::Rates> parse(const Observed& observed) {
@@ -185,7 +206,7 @@ Result<Measurement::Rates> parse(const Observed& observed) {
   if (!written) {
     if (observed.timed_out)
       return fail(Fault::timeout, "ib_write_bw gave no answer before its deadline");
-    const auto said = complaint_of(observed.err.empty() ? observed.out : observed.err);
+    const auto said = first_line(observed.err.empty() ? observed.out : observed.err);
     return fail(Fault::remote,
                 fmt::format("ib_write_bw did not run{}{}", said.empty() ? "" : ": ", said),
                 observed.exit_status == 127 ? "install the package perftest on every node" : "");
@@ -198,7 +219,15 @@ Result<Measurement::Rates> parse(const Observed& observed) {
   }
   const auto backward = average_of(*read, "ib_read_bw");
   if (!backward) return fail(backward.error());
-  return Measurement::Rates{.gbps_forward = *forward, .gbps_backward = *backward};
+  Measurement::Rates rates{.gbps_forward = *forward, .gbps_backward = *backward};
+  if (const auto lat = section("ib_write_lat")) {
+    const auto latency = figure_of(*lat, "ib_write_lat", [](const parsing::PerftestRow& row) {
+      return row.latency_us("99% percentile");
+    });
+    if (!latency) return fail(latency.error());
+    rates.latency_us = *latency;
+  }
+  return rates;
 }
 
 const Registered ib_write_bw{
@@ -206,6 +235,19 @@ const Registered ib_write_bw{
                 .kind = "pairwise",
                 .summary = "RDMA bandwidth between two HCAs: write there, read back",
                 .package = "perftest",
+                .options = {{.name = "gid_index",
+                             .type = FieldType::integer,
+                             .doc = "RoCE: the index of the GID; else the RoCE v2 one of the port's address"},
+                            {.name = "gpu_direct",
+                             .doc = "whose memory is sent: the host's, or that of the GPU next to the port",
+                             .choices = {"none", "cuda", "rocm"}},
+                            {.name = "queue_pairs", .type = FieldType::integer, .doc = "else one"},
+                            {.name = "latency",
+                             .type = FieldType::flag,
+                             .doc = "measure small writes as well (ib_write_lat)"},
+                            {.name = "max_latency_us",
+                             .type = FieldType::number,
+                             .doc = "what the 99th percentile of small writes may be; 4.2 on InfiniBand (OCI)"}},
                 .server = server,
                 .client = client,
                 .parse = parse}};

@@ -9,9 +9,9 @@
 #include <cmath>
 #include <string>
 
-#include "base/json.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
+#include "catalog/parsers/iperf3.hpp"
 #include "catalog/registry.hpp"
 
 namespace podwright {
@@ -47,20 +47,25 @@ std::string bind_option(const Endpoint& endpoint) {
   return numeric || ipv6 ? " -B " + sh::quote(address) : std::string{};
 }
 
-int streams(const Endpoint& from, const Endpoint& to) {
-  const double rate = std::min(from.rate_gbps, to.rate_gbps);
+int streams(const PairJob& job) {
+  if (const auto* wanted = find_value(job.options, "streams"); wanted != nullptr && wanted->integer() != nullptr) {
+    return static_cast<int>(std::clamp<std::int64_t>(*wanted->integer(), 1, 128));
+  }
+  const double rate = std::min(job.from.rate_gbps, job.to.rate_gbps);
   if (rate <= 0) return streams_at_unknown_rate;
   return std::clamp(static_cast<int>(std::ceil(rate / gbps_per_stream)), 1, most_streams);
 }
 
-std::string server(const Endpoint& at, int port, double seconds) {
-  const auto command = fmt::format("iperf3 -s -1{} -p {} >/dev/null", bind_option(at), port);
+std::string server(const PairJob& job) {
+  const double seconds = job.seconds;
+  const auto command = fmt::format("iperf3 -s -1{} -p {} >/dev/null", bind_option(job.to), job.port);
   return fmt::format("{}timeout {} {} || exit $?\ntimeout {} {}\n", tools_or_leave,
                      first_patience + whole(seconds) + slack, command,
                      second_patience + whole(seconds) + slack, command);
 }
 
-std::string client(const Endpoint& from, const Endpoint& to, int port, double seconds) {
+std::string client(const PairJob& job) {
+  const double seconds = job.seconds;
   return fmt::format(R"({tools}measure() {{
   patience=$1
   shift
@@ -84,58 +89,10 @@ std::string client(const Endpoint& from, const Endpoint& to, int port, double se
 measure {first} && measure {second} -R
 )",
                      fmt::arg("tools", tools_or_leave), fmt::arg("limit", whole(seconds) + slack),
-                     fmt::arg("to", sh::quote(to.address)), fmt::arg("bind", bind_option(from)),
-                     fmt::arg("port", port), fmt::arg("seconds", whole(seconds)),
-                     fmt::arg("streams", streams(from, to)), fmt::arg("first", first_patience),
+                     fmt::arg("to", sh::quote(job.to.address)), fmt::arg("bind", bind_option(job.from)),
+                     fmt::arg("port", job.port), fmt::arg("seconds", whole(seconds)),
+                     fmt::arg("streams", streams(job)), fmt::arg("first", first_patience),
                      fmt::arg("second", second_patience));
-}
-
-/// The documents of an output in which several follow each other, and what is between them.
-struct Documents {
-  std::vector<Json> documents;
-  std::string rest;
-  bool cut_off = false;  ///< the last one has no end
-};
-
-/// The length of the JSON object that `text` begins with, or npos when its end is missing.
-std::size_t object_length(std::string_view text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
-      continue;
-    }
-    if (c == '"') quoted = true;
-    if (c == '{') ++depth;
-    if (c == '}' && --depth == 0) return i + 1;
-  }
-  return std::string_view::npos;
-}
-
-Documents read_documents(std::string_view text) {
-  Documents read;
-  while (!text.empty()) {
-    const auto begin = text.find('{');
-    read.rest += text.substr(0, begin);
-    if (begin == std::string_view::npos) break;
-    text.remove_prefix(begin);
-    const auto length = object_length(text);
-    if (length == std::string_view::npos) {
-      read.cut_off = true;
-      break;
-    }
-    auto document = Json::parse(text.substr(0, length), nullptr, false);
-    if (document.is_discarded()) {  // a brace in a warning
-      text.remove_prefix(1);
-      continue;
-    }
-    read.documents.push_back(std::move(document));
-    text.remove_prefix(length);
-  }
-  return read;
 }
 
 /// The first line that says something, kept short.
@@ -147,49 +104,10 @@ std::string first_line(std::string_view text) {
   return {};
 }
 
-/// Gbit/s that the receiver of one test counted.
-Result<double> rate_of(const Json& document, std::string_view direction) {
-  if (const auto error = document.find("error"); error != document.end()) {
-    const auto text = error->is_string() ? error->get<std::string>() : error->dump();
-    if (text.starts_with("interrupt")) {
-      return fail(Fault::timeout, fmt::format("iperf3, {}: the connection stalled", direction),
-                  "look for a link that drops packets, or for large packets that are lost on the "
-                  "way (MTU)");
-    }
-    return fail(Fault::remote, fmt::format("iperf3, {}: {}", direction, first_line(text)),
-                "check that nothing filters the port between the two nodes, and that both are up");
-  }
-  const auto end = document.find("end");
-  const auto missing = [&](std::string_view what) {
-    return fail(Fault::remote, fmt::format("iperf3, {}: its answer has no {}", direction, what));
-  };
-  if (end == document.end() || !end->is_object()) return missing("\"end\"");
-  const auto received = end->find("sum_received");
-  if (received == end->end() || !received->is_object()) return missing("\"sum_received\"");
-  const auto bits = received->find("bits_per_second");
-  if (bits == received->end() || !bits->is_number()) return missing("\"bits_per_second\"");
-  const auto rate = bits->get<double>();
-  if (!std::isfinite(rate) || rate <= 0) {
-    return fail(Fault::remote,
-                fmt::format("iperf3, {}: connected, but nothing was received", direction),
-                "large packets may be lost: compare the MTU of both nodes and of the switches");
-  }
-  return rate / 1e9;
-}
-
-bool is_reverse(const Json& document) {
-  const auto* at = &document;
-  for (const auto* key : {"start", "test_start"}) {
-    if (!at->is_object() || !at->contains(key)) return false;
-    at = &at->at(key);
-  }
-  return at->is_object() && at->contains("reverse") && at->at("reverse") == 1;
-}
-
 Result<Measurement::Rates> parse(const Observed& observed) {
   constexpr std::string_view there = "client to server";
   constexpr std::string_view back = "server to client";
-  const auto read = read_documents(observed.out);
+  const auto read = parsing::read_json_documents(observed.out);
   const auto said = first_line(observed.err.empty() ? read.rest : observed.err);
   if (read.documents.empty()) {
     if (observed.timed_out)
@@ -206,7 +124,7 @@ Result<Measurement::Rates> parse(const Observed& observed) {
     return fail(Fault::remote, fmt::format("iperf3 ended with exit status {} and no answer{}{}",
                                            observed.exit_status, said.empty() ? "" : ": ", said));
   }
-  const auto forward = rate_of(read.documents.front(), there);
+  const auto forward = parsing::iperf3_rate(read.documents.front(), there);
   if (!forward) return fail(forward.error());
   if (read.documents.size() < 2) {
     if (read.cut_off)
@@ -217,9 +135,9 @@ Result<Measurement::Rates> parse(const Observed& observed) {
     return fail(Fault::remote,
                 fmt::format("iperf3, {}: no answer{}{}", back, said.empty() ? "" : ": ", said));
   }
-  const auto backward = rate_of(read.documents[1], back);
+  const auto backward = parsing::iperf3_rate(read.documents[1], back);
   if (!backward) return fail(backward.error());
-  if (is_reverse(read.documents.front()) || !is_reverse(read.documents[1])) {
+  if (parsing::iperf3_reverse(read.documents.front()) || !parsing::iperf3_reverse(read.documents[1])) {
     return fail(Fault::remote, "iperf3's answers are not one of each direction");
   }
   return Measurement::Rates{.gbps_forward = *forward, .gbps_backward = *backward};
@@ -230,6 +148,9 @@ const Registered iperf3{
                 .kind = "pairwise",
                 .summary = "TCP bandwidth between two nodes, one direction after the other",
                 .package = "iperf3",
+                .options = {{.name = "streams",
+                             .type = FieldType::integer,
+                             .doc = "parallel connections; else one for each 12.5 Gbit/s of the line rate, 8 at most"}},
                 .server = server,
                 .client = client,
                 .parse = parse}};

@@ -86,7 +86,9 @@ TEST_CASE("measurements: scripts are sh, whatever the names of addresses hold") 
                .address = hostile,
                .device = hostile};
     const Endpoint b = a;
-    for (const auto& script : {tool.server(b, 21000, 2.5), tool.client(a, b, 21000, 2.5)}) {
+    const Value::Table options;
+    const PairJob job{.from = a, .to = b, .port = 21000, .seconds = 2.5, .options = options};
+    for (const auto& script : {tool.server(job), tool.client(job)}) {
       const auto parsed = run_process({"sh", "-n"}, script, Millis(5000));
       REQUIRE(parsed);
       CHECK_MESSAGE(parsed->exit_status == 0, parsed->err);
@@ -107,17 +109,19 @@ Observed measure_here(const Measurement& tool, int port, Millis server_delay,
                 .rate_gbps = 10,
                 .address = "127.0.0.1",
                 .device = "lo"};
+  const Value::Table options;
+  const PairJob job{.from = here, .to = here, .port = port, .seconds = 1, .options = options};
   std::jthread server;
   if (with_server) {
-    server = std::jthread([&tool, here, port, server_delay] {
+    server = std::jthread([&tool, &job, server_delay] {
       std::this_thread::sleep_for(server_delay);
       // Its own end is what is tested: a deadline well beyond it.
-      const auto output = run_process({"sh", "-c", tool.server(here, port, 1)}, "", Millis(20'000));
+      const auto output = run_process({"sh", "-c", tool.server(job)}, "", Millis(20'000));
       CHECK(output);
     });
   }
   const auto output =
-      run_process({"sh", "-c", tool.client(here, here, port, 1)}, "", Millis(25'000));
+      run_process({"sh", "-c", tool.client(job)}, "", Millis(25'000));
   REQUIRE(output);
   return {.exit_status = output->exit_status, .out = output->out, .err = output->err};
 }
@@ -188,7 +192,9 @@ TEST_CASE(
              .rate_gbps = 100,
              .address = "10.1.0.12",
              .device = "mlx5_3"};
-  const auto observed = test::run_sh("sh", here(tool->client(a, b, 21000, 2)));
+  Value::Table options;
+  const PairJob job{.from = a, .to = b, .port = 21000, .seconds = 2, .options = options};
+  const auto observed = test::run_sh("sh", here(tool->client(job)));
   const auto rates = tool->parse(observed);
   REQUIRE_MESSAGE(rates, observed.out << observed.err);
   CHECK(rates->gbps_forward == doctest::Approx(96.5));
@@ -201,11 +207,11 @@ TEST_CASE(
   CHECK(notes->find("ib_read_bw -F") != std::string::npos);
 
   // The server of an address that the port does not have, and of a device that does not exist.
-  const auto stranger = test::run_sh("sh", here(tool->server(b, 21000, 2)));
+  const auto stranger = test::run_sh("sh", here(tool->server(job)));
   CHECK(stranger.exit_status != 0);
   CHECK(stranger.err.find("mlx5_3 has no RoCE v2 GID of 10.1.0.12") != std::string::npos);
   b.device = "eth9";
-  CHECK(test::run_sh("sh", here(tool->server(b, 21000, 2)))
+  CHECK(test::run_sh("sh", here(tool->server(job)))
             .err.find("no RDMA device is or belongs to \"eth9\"") != std::string::npos);
 }
 
