@@ -43,6 +43,8 @@ struct KindSchema {
 struct Schema {
   std::vector<KindSchema> kinds;
   std::vector<std::string> measurements;
+  /// tool -> the keys of its [[measurement]] besides the common ones; one that is absent takes any
+  std::map<std::string, std::vector<KindSchema::Field>> measurement_options;
   std::vector<std::string> checks;
   /// check id -> the keys of its [[check]] besides id and enabled; one that is absent takes any
   std::map<std::string, std::vector<KindSchema::Field>> check_options;

@@ -281,7 +281,13 @@ void merge_rest(Profile& profile, const ProfileFile& file) {
   if (file.requires_os) profile.requires_os = *file.requires_os;
   if (file.requires_arch) profile.requires_arch = *file.requires_arch;
   if (file.transport) profile.fabric.transport = *file.transport;
-  if (file.floor_fraction) profile.fabric.floor_fraction = *file.floor_fraction;
+  if (file.floor_fraction) {
+    profile.fabric.floor_fraction = *file.floor_fraction;
+    profile.fabric.floor_given = true;
+  }
+  if (file.rails_together) profile.fabric.rails_together = *file.rails_together;
+  if (file.oversubscription) profile.fabric.oversubscription = *file.oversubscription;
+  if (file.hardware) profile.fabric.hardware = *file.hardware;
   for (const auto& measurement : file.measurements)
     merge_measurement(profile.measurements, measurement);
   for (const auto& check : file.checks) merge_check(profile.checks, check);

@@ -298,6 +298,21 @@ class FileReader {
                      "floor_fraction in [fabric] must be a share of the line rate, more "
                      "than 0 and up to 1");
     }
+    if (const auto rails = table.text("rails")) {
+      const std::vector<std::string> ways = {"separate", "together"};
+      if (std::ranges::find(ways, *rails) == ways.end()) {
+        table.complain("rails", fmt::format("rails in [fabric] must be {}, not \"{}\"{}", join(ways, " or "),
+                                            *rails, did_you_mean(*rails, ways)));
+      }
+      file_.rails_together = *rails == "together";
+    }
+    file_.oversubscription = table.number("oversubscription");
+    if (file_.oversubscription && !(*file_.oversubscription >= 1 && *file_.oversubscription <= 1000)) {
+      table.complain("oversubscription",
+                     "oversubscription in [fabric] must be 1 (none) or more: the bandwidth of a leaf's nodes by "
+                     "that of its uplinks");
+    }
+    file_.hardware = table.text("hardware");
     table.refuse_the_rest();
   }
 
@@ -325,6 +340,12 @@ class FileReader {
     for (const auto& [key, option] : *value.table()) {
       if (std::ranges::find(known, key) != known.end()) continue;
       table.any(key);
+      if (const auto fields = schema_.measurement_options.find(spec.tool);
+          fields != schema_.measurement_options.end()) {
+        check_option(table, key, option, spec.tool, fields->second, known);
+        set_value(spec.options, key, option);
+        continue;
+      }
       // Tools have options of their own, but nobody's option is one letter off a known key.
       if (const auto near = nearest(key, known)) {
         complaints_.add(
@@ -335,6 +356,19 @@ class FileReader {
     }
     table.refuse_the_rest();
     file_.measurements.push_back(std::move(declared));
+  }
+
+  void check_option(TableReader& table, const std::string& key, const Value& option, const std::string& tool,
+                    const std::vector<KindSchema::Field>& fields, const std::vector<std::string>& others) {
+    const auto where = fmt::format("[[measurement]] {}", tool);
+    const auto field = std::ranges::find(fields, key, &KindSchema::Field::name);
+    if (field != fields.end()) {
+      check_field(option, *field, where, complaints_);
+      return;
+    }
+    auto names = others;
+    for (const auto& one : fields) names.push_back(one.name);
+    table.complain(key, fmt::format("unknown key \"{}\" in {}{}", key, where, did_you_mean(key, names)));
   }
 
   /// A text that must be there and be one of `choices`.

@@ -51,6 +51,9 @@ struct ProfileFile {
   std::vector<Declared> resources;  ///< in document order
   std::optional<std::string> transport;
   std::optional<double> floor_fraction;
+  std::optional<bool> rails_together;
+  std::optional<double> oversubscription;
+  std::optional<std::string> hardware;
   std::vector<DeclaredMeasurement> measurements;
   std::vector<DeclaredCheck> checks;
   std::optional<std::vector<Mention>> handoff_targets;

@@ -77,8 +77,10 @@ double keep_healthy(std::vector<double>& values) {
 }
 
 /// Sets what is expected, given the noise of this line rate's pairs as a share.
-void set_floor(Baseline& baseline, double noise_share, double floor_fraction) {
-  const double absolute = baseline.line_rate * floor_fraction;
+void set_floor(Baseline& baseline, double noise_share, const Options& options) {
+  const auto known = options.floors.find(baseline.line_rate);
+  const double absolute =
+      known != options.floors.end() ? known->second : baseline.line_rate * options.floor_fraction;
   baseline.expected = baseline.floor = absolute;
   baseline.noise = noise_share * baseline.reference;
   if (baseline.reference <= 0) return;
@@ -152,7 +154,7 @@ Expectations::Expectations(std::span<const Rail> rails, std::span<const PairResu
   }
   for (auto& [kind, baseline] : baselines_) {
     const auto& all = deviations[kind.first];
-    set_floor(baseline, all.size() < enough_samples ? 0 : spread(all), options.floor_fraction);
+    set_floor(baseline, all.size() < enough_samples ? 0 : spread(all), options);
   }
 }
 

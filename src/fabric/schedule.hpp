@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct Options {
   bool full = false;            ///< every pair; else as few rounds as name a fault
   bool rails_together = false;  ///< all rails of a node at one time; else a node is in a round once
   double floor_fraction = 0.92;  ///< of the line rate: a pair below is slow, whatever the others do
+  /// What ports of a line rate must reach, where that is known better than by a fraction: Gbit/s each.
+  std::map<double, double> floors{};
   /// Node bandwidth below a leaf by the bandwidth of its uplinks, at least 1.
   double oversubscription = 1;
   int matchings = 3;                ///< rounds when the topology is not known
