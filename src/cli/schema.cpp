@@ -39,14 +39,20 @@ Schema catalog_schema() {
     one.fields = fields_of(kind.fields);
     schema.kinds.push_back(std::move(one));
   }
-  schema.measurements = names_in_catalog<Measurement>();
+  for (const auto& tool : catalog<Measurement>()) {
+    schema.measurements.emplace_back(tool.tool);
+    schema.measurement_options.emplace(tool.tool, fields_of(tool.options));
+  }
+  for (const auto& tool : catalog<Collective>()) {
+    schema.measurements.emplace_back(tool.tool);
+    schema.measurement_options.emplace(tool.tool, fields_of(tool.options));
+  }
   schema.checks = names_in_catalog<Check>();
   for (const auto& check : catalog<Check>()) {
     schema.check_options.emplace(check.id, fields_of(check.options));
   }
   for (const auto& target : catalog<Handoff>()) {
     schema.handoffs.emplace(target.name, target.component);
-    if (!target.collective.empty()) schema.measurements.emplace_back(target.collective);
   }
   return schema;
 }
