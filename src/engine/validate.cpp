@@ -3,12 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "catalog/measurements/port_counters.hpp"
 #include "catalog/registry.hpp"
+#include "config/expectations.hpp"
+#include "engine/collectives.hpp"
 #include "engine/fan_out.hpp"
+#include "engine/parallel_parts.hpp"
+#include "engine/topology.hpp"
 #include "fabric/adaptive.hpp"
 #include "fabric/judge.hpp"
 
@@ -31,13 +37,66 @@ double interface_rate(const Facts& facts, const std::string& address) {
   return 0;
 }
 
+/// The HCA of that name, or of the interface of that name; null: none.
+const Hca* hca_of_port(const Facts& facts, const std::string& name) {
+  if (name.empty()) return nullptr;
+  const auto found = std::ranges::find_if(
+      facts.hcas, [&](const Hca& hca) { return hca.name == name || hca.netdev == name; });
+  return found == facts.hcas.end() ? nullptr : &*found;
+}
+
+/// HCAs with an active port, of the highest rate among them.
+std::vector<const Hca*> fabric_hcas(const Facts& facts) {
+  double highest = 0;
+  for (const auto& hca : facts.hcas) {
+    if (hca.state.find("ACTIVE") != std::string::npos) highest = std::max(highest, hca.rate_gbps);
+  }
+  std::vector<const Hca*> all;
+  for (const auto& hca : facts.hcas) {
+    if (hca.state.find("ACTIVE") != std::string::npos && hca.rate_gbps >= highest) all.push_back(&hca);
+  }
+  return all;
+}
+
+/// The first IPv4 address of an interface; empty: none.
+std::string interface_address(const Facts& facts, const std::string& interface) {
+  for (const auto& nic : facts.nics) {
+    if (interface.empty() || nic.name != interface) continue;
+    for (const auto& cidr : nic.addresses) {
+      if (cidr.find(':') == std::string::npos) return cidr.substr(0, cidr.find('/'));
+    }
+  }
+  return {};
+}
+
+/// The GPU that shares an HCA: the first HCA of a NUMA node has the first GPU of it, and so on. -1: none.
+int gpu_near(const Facts& facts, const Hca& hca) {
+  std::size_t place = 0;
+  for (const auto& other : facts.hcas) {
+    if (other.name == hca.name) break;
+    if (other.numa == hca.numa) ++place;
+  }
+  for (std::size_t gpu = 0; gpu < facts.gpus.size(); ++gpu) {
+    if (facts.gpus[gpu].numa != hca.numa) continue;
+    if (place-- == 0) return static_cast<int>(gpu);
+  }
+  return -1;
+}
+
+}  // namespace
+
 fabric::Options fabric_options(const Profile& profile, const ValidateOptions& options) {
   fabric::Options result;
   result.full = options.full;
   result.seed = options.seed;
   result.floor_fraction = profile.fabric.floor_fraction;
+  result.oversubscription = profile.fabric.oversubscription;
+  result.floors = options.floors;
+  result.rails_together = options.rails_together.value_or(profile.fabric.rails_together);
   return result;
 }
+
+namespace {
 
 /// The spec of the pairwise measurement, and the catalog's entry for its tool.
 Result<std::pair<MeasurementSpec, const Measurement*>> pairwise_tool(const Profile& profile) {
@@ -54,36 +113,46 @@ Result<std::pair<MeasurementSpec, const Measurement*>> pairwise_tool(const Profi
 
 class CatalogMeasurer {
  public:
-  CatalogMeasurer(Site& site, const Measurement& tool, double seconds, std::vector<Endpoint> endpoints)
-      : site_(site), tool_(tool), seconds_(seconds), endpoints_(std::move(endpoints)) {}
+  CatalogMeasurer(Site& site, const Measurement& tool, const MeasurementSpec& spec, double seconds,
+                  std::vector<Endpoint> endpoints)
+      : site_(site), tool_(tool), options_(spec.options), seconds_(seconds), endpoints_(std::move(endpoints)) {}
 
   std::vector<PairResult> operator()(const Round& round, int number) {
-    std::vector<FramedJob> jobs;
-    // Deadlines: both directions, the client's patience with a server that starts late, and air.
-    const std::chrono::seconds deadline(static_cast<int>(seconds_ * 2) + 20);
+    std::map<NodeId, std::vector<Part>> parts;
+    std::vector<std::pair<Place, Place>> places;  // of each pair: client, server
     for (std::size_t i = 0; i < round.size(); ++i) {
-      const int port = first_port + (number * 37 + static_cast<int>(i)) % ports;
       const auto& a = endpoint(round[i].a, round[i].rail);
       const auto& b = endpoint(round[i].b, round[i].rail);
-      add(jobs, b.node, "server", tool_.server(b, port, seconds_), deadline);
-      add(jobs, a.node, "client", tool_.client(a, b, port, seconds_), deadline);
+      const PairJob job{.from = a,
+                        .to = b,
+                        .port = first_port + (number * 37 + static_cast<int>(i)) % ports,
+                        .seconds = seconds_,
+                        .options = options_};
+      const auto server = add(parts, b, "server", tool_.server(job));
+      const auto client = add(parts, a, "client", tool_.client(job));
+      places.emplace_back(client, server);
     }
-    auto results = run_framed(site_, std::move(jobs), fmt::format("validate round {}", number));
+    std::vector<FramedJob> jobs;
+    for (const auto& [node, all] : parts) {
+      jobs.push_back({node, in_parallel(fmt::format("{} on {}", tool_.tool, node), all)});
+    }
+    const auto results = run_framed(site_, std::move(jobs), fmt::format("validate round {}", number));
 
     std::vector<PairResult> measured;
-    for (const auto& pair : round) {
+    for (std::size_t i = 0; i < round.size(); ++i) {
       PairResult result;
       result.round = number;
-      result.pair = pair;
-      const auto rates = rates_of(results.at(pair.a));
+      result.pair = round[i];
+      const auto rates = rates_of(results, places[i].first);
       if (rates) {
         result.gbps_ab = rates->gbps_forward;
         result.gbps_ba = rates->gbps_backward;
+        result.latency_us = rates->latency_us;
       } else {
         result.error = rates.error().what;
         // The server's own complaint says more than the client's "connection refused".
-        if (const auto complaint = complaint_of(results.at(pair.b)); !complaint.empty()) {
-          result.error += fmt::format("; {} on {}: {}", tool_.tool, pair.b, complaint);
+        if (const auto complaint = complaint_of(results, places[i].second); !complaint.empty()) {
+          result.error += fmt::format("; {} on {}: {}", tool_.tool, round[i].b, complaint);
         }
       }
       measured.push_back(std::move(result));
@@ -92,6 +161,12 @@ class CatalogMeasurer {
   }
 
  private:
+  /// Where a part of the round runs.
+  struct Place {
+    NodeId node;
+    std::size_t part = 0;
+  };
+
   const Endpoint& endpoint(const NodeId& node, int rail) const {
     const auto found = std::ranges::find_if(
         endpoints_, [&](const Endpoint& one) { return one.node == node && one.rail == rail; });
@@ -99,32 +174,38 @@ class CatalogMeasurer {
     return *found;
   }
 
-  void add(std::vector<FramedJob>& jobs, const NodeId& node, std::string_view part, std::string script,
-           std::chrono::seconds deadline) const {
-    FramedScript framed(fmt::format("{} {} on {}", tool_.tool, part, node));
-    framed.add({.comment = std::string(part), .script = std::move(script), .deadline = deadline});
-    jobs.push_back({node, std::move(framed)});
+  Place add(std::map<NodeId, std::vector<Part>>& parts, const Endpoint& at, std::string_view role,
+            std::string script) const {
+    auto& all = parts[at.node];
+    // Both directions, the client's patience with a server that starts late, and air.
+    all.push_back({.comment = fmt::format("{} on rail {}", role, at.rail),
+                   .script = std::move(script),
+                   .deadline = std::chrono::seconds(static_cast<int>(seconds_ * 2) + 40)});
+    return {at.node, all.size() - 1};
   }
 
-  [[nodiscard]] Result<Measurement::Rates> rates_of(const FramedResult& client) const {
-    if (client.error) return fail(*client.error);
-    const auto frame = client.frames.find(0);
-    if (frame == client.frames.end()) {
-      return fail(Fault::remote, fmt::format("{} ended without an answer", tool_.tool));
-    }
-    return tool_.parse(frame->second);
+  [[nodiscard]] Result<Measurement::Rates> rates_of(const std::map<NodeId, FramedResult>& results,
+                                                    const Place& client) const {
+    const auto& answer = results.at(client.node);
+    const auto frame = answer.frames.find(client.part);
+    if (frame != answer.frames.end()) return tool_.parse(frame->second);
+    if (answer.error) return fail(*answer.error);
+    return fail(Fault::remote, fmt::format("{} ended without an answer", tool_.tool));
   }
 
-  [[nodiscard]] static std::string complaint_of(const FramedResult& server) {
-    if (server.error) return server.error->what;
-    const auto frame = server.frames.find(0);
-    if (frame == server.frames.end() || frame->second.exit_status == 0) return {};
+  [[nodiscard]] static std::string complaint_of(const std::map<NodeId, FramedResult>& results,
+                                                const Place& server) {
+    const auto& answer = results.at(server.node);
+    const auto frame = answer.frames.find(server.part);
+    if (frame == answer.frames.end()) return answer.error ? answer.error->what : std::string{};
+    if (frame->second.exit_status == 0) return {};
     const auto said = lines(trim(frame->second.err.empty() ? frame->second.out : frame->second.err));
     return said.empty() ? std::string{} : std::string(said.front().substr(0, 200));
   }
 
   Site& site_;
   const Measurement& tool_;
+  Value::Table options_;
   double seconds_;
   std::vector<Endpoint> endpoints_;
 };
@@ -193,7 +274,7 @@ Result<std::vector<PairResult>> read_results(const std::string& text, const Roun
 }  // namespace
 
 std::vector<Endpoint> fabric_endpoints(const Inventory& inventory, const std::vector<NodeId>& nodes,
-                                       const std::map<NodeId, Facts>& facts) {
+                                       const std::map<NodeId, Facts>& facts, const std::string& transport) {
   const auto is_compute = [&](const NodeId& name) {
     const auto* node = inventory.find(name);
     return node != nullptr && node->has_role("compute");
@@ -205,26 +286,41 @@ std::vector<Endpoint> fabric_endpoints(const Inventory& inventory, const std::ve
     if (node == nullptr || (any_compute && !is_compute(name))) continue;
     const auto label = node->labels.find("leaf");
     const auto leaf = label == node->labels.end() ? std::string{} : label->second;
-    const auto known = facts.find(name);
-    const auto rate = [&](const std::string& address) {
-      return known == facts.end() ? 0.0 : interface_rate(known->second, address);
-    };
+    const auto found = facts.find(name);
+    const auto* known = found == facts.end() ? nullptr : &found->second;
     for (const auto& port : node->fabric) {
+      const auto* hca = known == nullptr ? nullptr : hca_of_port(*known, port.name);
+      double rate = port.rate_gbps;
+      if (rate <= 0 && known != nullptr) rate = interface_rate(*known, port.address);
+      if (rate <= 0 && hca != nullptr) rate = hca->rate_gbps;
       endpoints.push_back({.node = name,
                            .rail = port.rail,
                            .leaf = leaf,
-                           .rate_gbps = port.rate_gbps > 0 ? port.rate_gbps : rate(port.address),
-                           .address = port.address,
-                           .device = port.name});
+                           .rate_gbps = rate,
+                           // Without IP the tools of RDMA meet over the management network.
+                           .address = port.address.empty() ? node->address : port.address,
+                           .device = port.name,
+                           .gpu = hca == nullptr ? -1 : gpu_near(*known, *hca)});
     }
-    if (node->fabric.empty()) {
+    if (!node->fabric.empty()) continue;
+    const auto hcas = transport == "tcp" || known == nullptr ? std::vector<const Hca*>{} : fabric_hcas(*known);
+    for (std::size_t rail = 0; rail < hcas.size(); ++rail) {
+      const auto address = interface_address(*known, hcas[rail]->netdev);
       endpoints.push_back({.node = name,
-                           .rail = 0,
+                           .rail = static_cast<int>(rail),
                            .leaf = leaf,
-                           .rate_gbps = rate(node->address),
-                           .address = node->address,
-                           .device = {}});
+                           .rate_gbps = hcas[rail]->rate_gbps,
+                           .address = address.empty() ? node->address : address,
+                           .device = hcas[rail]->name,
+                           .gpu = gpu_near(*known, *hcas[rail])});
     }
+    if (!hcas.empty()) continue;
+    endpoints.push_back({.node = name,
+                         .rail = 0,
+                         .leaf = leaf,
+                         .rate_gbps = known == nullptr ? 0.0 : interface_rate(*known, node->address),
+                         .address = node->address,
+                         .device = {}});
   }
   return endpoints;
 }
@@ -234,7 +330,7 @@ Result<MeasureRound> measure_with_catalog(Site& site, const Profile& profile,
                                           const ValidateOptions& options) {
   const auto tool = pairwise_tool(profile);
   if (!tool) return fail(tool.error());
-  return CatalogMeasurer(site, *tool->second, options.seconds.value_or(tool->first.seconds),
+  return CatalogMeasurer(site, *tool->second, tool->first, options.seconds.value_or(tool->first.seconds),
                          std::move(endpoints));
 }
 
@@ -288,7 +384,141 @@ Result<FabricReport> validate(events::Bus& events, std::stop_token stop, const P
     if (auto done = run_rounds(more); !done) return fail(done.error());
   }
   if (stop.stop_requested()) return fail(Fault::cancelled, "interrupted");
-  return fabric::judge(endpoints, results, fabric);
+  auto report = fabric::judge(endpoints, results, fabric);
+  for (const auto& endpoint : endpoints) {
+    if (!endpoint.leaf.empty()) report.leaves.push_back({.node = endpoint.node, .rail = endpoint.rail, .leaf = endpoint.leaf});
+  }
+  return report;
+}
+
+namespace {
+
+/// Counters of the ports that are measured, of each node that answers.
+std::map<NodeId, PortCounters> read_counters(Site& site, const std::set<NodeId>& nodes, const std::string& phase) {
+  std::vector<FramedJob> jobs;
+  for (const auto& node : nodes) {
+    FramedScript script("port counters of " + node);
+    script.add({.comment = "port counters", .script = std::string(port_counters_script()), .deadline = std::chrono::seconds(20)});
+    jobs.push_back({node, std::move(script)});
+  }
+  std::map<NodeId, PortCounters> all;
+  for (const auto& [node, answer] : run_framed(site, std::move(jobs), phase)) {
+    const auto frame = answer.frames.find(0);
+    if (frame == answer.frames.end()) {
+      site.events.warn(fmt::format("{}: its port counters could not be read", node));
+      continue;
+    }
+    auto counters = read_port_counters(frame->second.out);
+    if (counters) all.emplace(node, *std::move(counters));
+    else site.events.warn(fmt::format("{}: {}", node, counters.error().what));
+  }
+  return all;
+}
+
+/// The network interface and the HCA of each end point of a node.
+std::vector<std::string> ports_of(const NodeId& node, std::span<const Endpoint> endpoints, const Facts* facts) {
+  std::vector<std::string> names;
+  for (const auto& endpoint : endpoints) {
+    if (endpoint.node != node) continue;
+    if (!endpoint.device.empty()) names.push_back(endpoint.device);
+    if (facts == nullptr) continue;
+    if (const auto* hca = hca_of_port(*facts, endpoint.device)) {
+      names.push_back(hca->name);
+      if (!hca->netdev.empty()) names.push_back(hca->netdev);
+    }
+    for (const auto& nic : facts->nics) {
+      if (std::ranges::any_of(nic.addresses, [&](const std::string& cidr) {
+            return cidr.substr(0, cidr.find('/')) == endpoint.address;
+          })) {
+        names.push_back(nic.name);
+      }
+    }
+  }
+  return names;
+}
+
+/// Small writes that take too long with every partner: the node's own adapter, its PCIe settings, its power
+/// management. `limit` in microseconds; 0: nothing is wanted.
+void judge_latency(FabricReport& report, double limit) {
+  if (limit <= 0) return;
+  std::map<std::pair<NodeId, int>, std::pair<double, int>> best;
+  for (const auto& pair : report.pairs) {
+    if (!pair.result.latency_us) continue;
+    for (const auto& node : {pair.result.pair.a, pair.result.pair.b}) {
+      auto& [least, count] = best[{node, pair.result.pair.rail}];
+      least = count == 0 ? *pair.result.latency_us : std::min(least, *pair.result.latency_us);
+      ++count;
+    }
+  }
+  for (const auto& [port, known] : best) {
+    const auto& [least, count] = known;
+    if (least <= limit) continue;
+    report.verdict.pass = false;
+    report.verdict.nodes.push_back(
+        {.name = port.first,
+         .rail = port.second,
+         .direction = "both",
+         .cause = "slow",
+         .gbps = 0,
+         .confidence = count > 1 ? 0.95 : 0.5,
+         .evidence = fmt::format("the 99th percentile of small writes is at best {:.1f} us with {}; at most {:.1f} us are allowed",
+                                 least, count_of(static_cast<std::size_t>(count), "partner"), limit)});
+    report.verdict.summary += fmt::format(" {}: the latency is too high.", port.first);
+  }
+}
+
+double latency_limit(const Profile& profile) {
+  for (const auto& spec : profile.measurements) {
+    if (spec.kind != "pairwise") continue;
+    const auto* limit = find_value(spec.options, "max_latency_us");
+    return limit == nullptr ? 0 : limit->number().value_or(0);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<FabricReport> measure_fabric(Site& site, const Profile& profile, const std::map<NodeId, Facts>& facts,
+                                    std::vector<Endpoint> endpoints, ValidateOptions options) {
+  const auto table = load_expectations();
+  if (!table) return fail(table.error());
+  const auto tool = pairwise_tool(profile);
+  if (!tool) return fail(tool.error());
+  if (!profile.fabric.floor_given) {
+    for (const auto& endpoint : endpoints) {
+      const auto* row = expected_rate(*table, {.hardware = hardware_of(profile, facts),
+                                               .operation = tool->second->tool,
+                                               .line_rate_gbps = endpoint.rate_gbps});
+      if (row != nullptr) options.floors[endpoint.rate_gbps] = row->rate;
+    }
+  }
+  discover_leaves(site, endpoints, facts);
+  const auto measure = measure_with_catalog(site, profile, endpoints, options);
+  if (!measure) return fail(measure.error());
+
+  std::set<NodeId> nodes;
+  for (const auto& endpoint : endpoints) nodes.insert(endpoint.node);
+  const auto before = read_counters(site, nodes, "port counters before");
+  auto report = validate(site.events, site.stop, profile, endpoints, *measure, options);
+  if (!report) return report;
+  judge_latency(*report, latency_limit(profile));
+  const auto after = read_counters(site, nodes, "port counters after");
+  for (const auto& [node, counters] : after) {
+    const auto earlier = before.find(node);
+    if (earlier == before.end()) continue;
+    const auto known = facts.find(node);
+    const auto* node_facts = known == facts.end() ? nullptr : &known->second;
+    std::ranges::move(counters_that_rose(node, earlier->second, counters, ports_of(node, endpoints, node_facts)),
+                      std::back_inserter(report->counters));
+  }
+  std::vector<NodeId> sound;
+  for (const auto& node : site.nodes) {
+    const auto at_fault = [&](const NodeFault& fault) { return fault.name == node; };
+    if (nodes.contains(node) && std::ranges::none_of(report->verdict.nodes, at_fault)) sound.push_back(node);
+  }
+  report->collectives = measure_collectives(site, profile, sound, facts, *table);
+  if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted");
+  return report;
 }
 
 }  // namespace podwright

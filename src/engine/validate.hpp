@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,13 +21,20 @@ struct ValidateOptions {
   bool full = false;               ///< every pair, by the circle method
   std::uint64_t seed = 1;
   std::optional<double> seconds{}; ///< of a measurement, in place of the profile's
+  std::optional<bool> rails_together{};  ///< in place of the profile's
+  std::map<double, double> floors{};     ///< Gbit/s that ports of a line rate must reach; else the fraction
 };
 
+/// What the schedule and the judge are asked for.
+fabric::Options fabric_options(const Profile& profile, const ValidateOptions& options);
+
 /// End points of the selected nodes that have the role compute (all, where none has it): declared
-/// fabric ports, else the node's own address with the line rate that the facts show for it. `facts`
-/// may be empty.
+/// fabric ports; else, for transports over RDMA, the active HCAs that the facts show, in their order, those
+/// of the highest rate only (switches show ports of their own); else the node's own address. The line rate
+/// is the declared one, or that of the facts. `facts` may be empty.
 std::vector<Endpoint> fabric_endpoints(const Inventory& inventory, const std::vector<NodeId>& nodes,
-                                       const std::map<NodeId, Facts>& facts);
+                                       const std::map<NodeId, Facts>& facts,
+                                       const std::string& transport = "tcp");
 
 /// Measures one round. A pair that could not be measured is a result with its error; only what spoils
 /// the whole round (the site's tool is missing) is an error.
@@ -45,5 +53,10 @@ MeasureRound measure_with_command(std::string command, Millis deadline, std::sto
 Result<FabricReport> validate(events::Bus& events, std::stop_token stop, const Profile& profile,
                               std::span<const Endpoint> endpoints, const MeasureRound& measure,
                               const ValidateOptions& options);
+
+/// The whole of it over SSH: leaf switches where no label names them, error counters of the ports before and
+/// after, the rounds, and the profile's collectives over the nodes that are not at fault.
+Result<FabricReport> measure_fabric(Site& site, const Profile& profile, const std::map<NodeId, Facts>& facts,
+                                    std::vector<Endpoint> endpoints, ValidateOptions options);
 
 }  // namespace podwright
