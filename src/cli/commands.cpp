@@ -16,6 +16,7 @@ std::vector<Command> all_commands() {
   all.push_back(apply_command());
   all.push_back(undo_command());
   all.push_back(validate_command());
+  all.push_back(fabric_command());
   all.push_back(check_command());
   all.push_back(handoff_command());
   all.push_back(report_command());

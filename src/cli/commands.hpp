@@ -18,6 +18,7 @@ Command plan_command();
 Command apply_command();
 Command undo_command();
 Command validate_command();
+Command fabric_command();
 Command check_command();
 Command handoff_command();
 Command up_command();

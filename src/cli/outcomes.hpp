@@ -18,7 +18,4 @@ Outcome fabric_outcome(App& app, const FabricReport& report);
 Outcome check_outcome(App& app, const CheckReport& report);
 Outcome handoff_outcome(App& app, const HandoffReport& report);
 
-/// The verdict over pairs and collectives.
-bool passed(const FabricReport& report);
-
 }  // namespace podwright::cli

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "cli/fold.hpp"
 #include "config/nodeset.hpp"
+#include "report/digest.hpp"
 
 namespace podwright::cli {
 
@@ -30,7 +31,7 @@ std::string node_fault(const NodeFault& fault) {
   std::string text = fault.cause == "failed"
                          ? "could not be measured"
                          : fmt::format("{} Gbit/s {}", three_digits(fault.gbps), fault.direction == "both" ? "both ways" : fault.direction + " only");
-  text += fmt::format(", rail {}, confidence {:.0f} %", fault.rail, fault.confidence * 100);
+  text += fmt::format(", rail {}, confidence {:.1f} %", fault.rail, fault.confidence * 100);
   if (!fault.evidence.empty()) text += "; " + fault.evidence;
   return text;
 }
@@ -48,10 +49,7 @@ std::string finding_text(const CheckResult& check, std::size_t width) {
 
 std::string fabric_text(const FabricReport& report, const Style& style, std::size_t width) {
   const auto& verdict = report.verdict;
-  const bool collectives_pass = std::ranges::all_of(
-      report.collectives, [](const CollectiveResult& c) { return c.status == Verdict::pass; });
-  const bool pass = verdict.pass && collectives_pass;
-  std::string text = pass ? style.good("PASS") : style.bad("FAIL");
+  std::string text = passed(report) ? style.good("PASS") : style.bad("FAIL");
   text += verdict.summary.empty() ? "\n" : "  " + clean_output(verdict.summary) + "\n";
 
   if (!verdict.nodes.empty()) {
@@ -63,7 +61,7 @@ std::string fabric_text(const FabricReport& report, const Style& style, std::siz
     Table table({"link at fault", "what"});
     for (const auto& link : verdict.links) {
       table.add({link.a + " - " + link.b,
-                 clean_output(fmt::format("{} Gbit/s, confidence {:.0f} %{}{}", three_digits(link.gbps), link.confidence * 100,
+                 clean_output(fmt::format("{} Gbit/s, confidence {:.1f} %{}{}", three_digits(link.gbps), link.confidence * 100,
                                           link.evidence.empty() ? "" : "; ", link.evidence))});
     }
     text += "\n" + table.text(width, 0, style);
@@ -107,12 +105,20 @@ std::string fabric_text(const FabricReport& report, const Style& style, std::siz
   if (!table.empty()) text += "\n" + table.text(width, 0, style);
   if (hidden > 0) text += fmt::format("and {} more; --output json has all\n", hidden);
 
+  Table collectives({"collective", "where", ">GB/s", ">expected", "what"});
   for (const auto& one : report.collectives) {
-    text += fmt::format("\n{} over {}: {:.2f} GB/s bus bandwidth{}  {}{}\n", one.name,
-                        count_of(static_cast<std::size_t>(std::max(one.nodes, 0)), "node"), one.busbw_gbytes_per_s,
-                        one.expected_gbytes_per_s > 0 ? fmt::format(" (at least {:.2f})", one.expected_gbytes_per_s) : "",
-                        to_string(one.status), one.error.empty() ? "" : ": " + clean_output(one.error));
+    const auto where = one.node.empty() ? count_of(static_cast<std::size_t>(std::max(one.nodes, 0)), "node") : one.node;
+    collectives.add({clean_output(one.name), where, one.error.empty() ? three_digits(one.busbw_gbytes_per_s) : "-",
+                     one.expected_gbytes_per_s > 0 ? three_digits(one.expected_gbytes_per_s) : "-",
+                     std::string(to_string(one.status)) + (one.error.empty() ? "" : ": " + clean_output(one.error))});
   }
+  if (!collectives.empty()) text += "\n" + collectives.text(width, 0, style);
+  Table counters({"counter that rose", "port", ">by", "what"});
+  for (const auto& one : report.counters) {
+    counters.add({clean_output(one.counter), one.node + " " + clean_output(one.port), std::to_string(one.delta),
+                  one.fatal ? "an error of the link" : "congestion can do this"});
+  }
+  if (!counters.empty()) text += "\n" + counters.text(width, 0, style);
   return text;
 }
 

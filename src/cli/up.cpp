@@ -189,7 +189,8 @@ Status Up::validate_fabric() {
     skipped("the profile names no measurement");
     return {};
   }
-  const auto endpoints = fabric_endpoints(site_->inventory, site_->nodes, planned_->facts);
+  const auto endpoints =
+      fabric_endpoints(site_->inventory, site_->nodes, planned_->facts, profile_->fabric.transport);
   const ValidateOptions options{};
   const auto measure = measure_with_catalog(*site_, *profile_, endpoints, options);
   std::set<NodeId> nodes;
@@ -203,7 +204,7 @@ Status Up::validate_fabric() {
     broke(measure.error());
     return {};
   }
-  const auto report = podwright::validate(site_->events, site_->stop, *profile_, endpoints, *measure, options);
+  const auto report = measure_fabric(*site_, *profile_, planned_->facts, endpoints, options);
   if (auto go_on = stopped("validate, check, handoff"); !go_on) return go_on;
   if (!report) {
     gate_ = "the interconnect could not be measured";
@@ -221,6 +222,7 @@ Status Up::validate_fabric() {
   else if (!report->verdict.ambiguous.empty()) gate_ = "the interconnect's fault could not be pinned on a node";
   else if (!report->verdict.pass && report->verdict.nodes.empty()) gate_ = "the interconnect did not pass";
   else if (std::ranges::any_of(report->collectives, [](const auto& c) { return c.status != Verdict::pass; })) gate_ = "a collective did not pass";
+  else if (std::ranges::any_of(report->counters, &CounterDelta::fatal)) gate_ = "error counters of ports rose while they were measured";
   return {};
 }
 

@@ -105,11 +105,17 @@ Stage install_stage(const Report& report) {
   return stage;
 }
 
+/// Where a collective ran.
+std::string place_of(const CollectiveResult& collective) {
+  if (!collective.node.empty()) return one_line(collective.node);
+  return count_of(static_cast<std::size_t>(std::max(0, collective.nodes)), "node");
+}
+
 Stage fabric_stage(const Report& report) {
   Stage stage{.name = std::string(stage_fabric),
               .text = "not measured in this run (podwright validate)"};
   if (!report.fabric) return stage;
-  stage.outcome = outcome(report.fabric->verdict.pass);
+  stage.outcome = outcome(passed(*report.fabric));
   const auto figures = figures_of(*report.fabric);
   stage.text = fmt::format(
       "{} in {}", count_of(static_cast<std::size_t>(std::max(0, report.fabric->probes)), "probe"),
@@ -127,6 +133,9 @@ Stage fabric_stage(const Report& report) {
   if (!faults.empty()) stage.text += fmt::format("; {} at fault", join(faults, " and "));
   if (!verdict.ambiguous.empty())
     stage.text += fmt::format("; {} undecided", count_of(verdict.ambiguous.size(), "set"));
+  const auto below = static_cast<std::size_t>(std::ranges::count_if(
+      report.fabric->collectives, [](const CollectiveResult& one) { return one.status != Verdict::pass; }));
+  if (below > 0) stage.text += fmt::format("; {} below what is expected", count_of(below, "collective"));
   return stage;
 }
 
@@ -273,15 +282,27 @@ void add_fabric(Findings& findings, const FabricReport& fabric) {
   }
   for (const auto& collective : fabric.collectives) {
     if (collective.status == Verdict::pass) continue;
-    const auto what =
-        collective.error.empty()
-            ? fmt::format("{} reaches {:.1f} of {:.1f} GB/s bus bandwidth",
-                          one_line(collective.name), collective.busbw_gbytes_per_s,
-                          collective.expected_gbytes_per_s)
-            : fmt::format("{}: {}", one_line(collective.name), one_line(collective.error));
-    findings.add_text(!verdict.pass, stage_fabric,
-                      count_of(static_cast<std::size_t>(std::max(0, collective.nodes)), "node"),
-                      what);
+    auto what = collective.error.empty()
+                    ? fmt::format("{} reaches {} of {} GB/s bus bandwidth", one_line(collective.name),
+                                  three_digits(collective.busbw_gbytes_per_s),
+                                  three_digits(collective.expected_gbytes_per_s))
+                    : fmt::format("{}: {}", one_line(collective.name), one_line(collective.error));
+    if (!collective.source.empty()) what += fmt::format(" (expected: {})", one_line(collective.source));
+    findings.add_text(true, stage_fabric, place_of(collective), what);
+  }
+  // A port with several counters is one finding.
+  std::map<std::pair<NodeId, std::string>, std::pair<bool, std::vector<std::string>>> ports;
+  for (const auto& one : fabric.counters) {
+    auto& [fatal, texts] = ports[{one.node, one.port}];
+    fatal = fatal || one.fatal;
+    texts.push_back(fmt::format("{} by {}", one_line(one.counter), one.delta));
+  }
+  for (const auto& [port, known] : ports) {
+    findings.add_text(known.first, stage_fabric, one_line(port.first),
+                      fmt::format("counters of {} rose while it was measured: {}", one_line(port.second),
+                                  join(known.second, ", ")),
+                      known.first ? "look at cable and optics of this port and of its other end, then validate again"
+                                  : "congestion alone can do this; look at flow control where it should not");
   }
 }
 
@@ -594,6 +615,12 @@ BandwidthFigures figures_of(const FabricReport& report) {
   figures.median = values[values.size() / 2];
   figures.highest = values.back();
   return figures;
+}
+
+bool passed(const FabricReport& report) {
+  return report.verdict.pass && std::ranges::none_of(report.counters, &CounterDelta::fatal) &&
+         std::ranges::all_of(report.collectives,
+                             [](const CollectiveResult& one) { return one.status == Verdict::pass; });
 }
 
 }  // namespace podwright

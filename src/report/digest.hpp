@@ -89,4 +89,7 @@ std::string verdict_line(const Report& report);
 /// Text of a node on one line, without control characters.
 std::string one_line(std::string_view text);
 
+/// The gate opens: pairs, collectives and port counters.
+bool passed(const FabricReport& report);
+
 }  // namespace podwright

@@ -197,10 +197,10 @@ Json fabric(const Report& report) {
     const bool pass = one.status == Verdict::pass;
     collectives.push_back(
         with_badge({{"name", one_line(one.name)},
-                    {"nodes", one.nodes},
-                    {"busbw", fmt::format("{:.1f}", one.busbw_gbytes_per_s)},
-                    {"expected", fmt::format("{:.1f}", one.expected_gbytes_per_s)},
-                    {"error", one_line(one.error)}},
+                    {"nodes", one.node.empty() ? std::to_string(one.nodes) : one_line(one.node)},
+                    {"busbw", three_digits(one.busbw_gbytes_per_s)},
+                    {"expected", one.expected_gbytes_per_s > 0 ? three_digits(one.expected_gbytes_per_s) : "-"},
+                    {"error", one_line(one.error.empty() ? one.source : one.error)}},
                    pass ? good("pass") : bad(std::string(to_string(one.status)))));
   }
   std::size_t left_out = 0;
@@ -220,7 +220,7 @@ Json fabric(const Report& report) {
                      {"left_out", left_out},
                      {"has_collectives", !collectives.empty()},
                      {"collectives", std::move(collectives)}},
-                    fabric.verdict.pass ? good("passed") : bad("failed"));
+                    passed(fabric) ? good("passed") : bad("failed"));
 }
 
 Json checks(const Report& report) {

@@ -182,9 +182,8 @@ std::string fabric(const Report& report) {
   out += bad_pairs(fabric);
   std::vector<std::vector<std::string>> collectives;
   for (const auto& one : fabric.collectives) {
-    collectives.push_back({md(one.name), std::to_string(one.nodes),
-                           fmt::format("{:.1f}", one.busbw_gbytes_per_s),
-                           fmt::format("{:.1f}", one.expected_gbytes_per_s),
+    collectives.push_back({md(one.name), one.node.empty() ? std::to_string(one.nodes) : md(one.node),
+                           three_digits(one.busbw_gbytes_per_s), three_digits(one.expected_gbytes_per_s),
                            fmt::format("{} {}", mark(one.status == Verdict::pass), md(one.error))});
   }
   return out +

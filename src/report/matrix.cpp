@@ -53,13 +53,21 @@ std::vector<Member> members_of(const FabricReport& report, const std::vector<Nod
   for (const auto& pair : report.pairs) {
     if (pair.result.pair.rail == rail) wanted.insert({pair.result.pair.a, pair.result.pair.b});
   }
+  std::map<NodeId, std::string> told;
+  for (const auto& one : report.leaves) {
+    if (one.rail == rail) told.emplace(one.node, one.leaf);
+  }
+  const auto leaf_of = [&](const NodeId& name, const std::string& label) {
+    const auto found = told.find(name);
+    return found == told.end() ? label : found->second;
+  };
   std::vector<Member> members;
   for (const auto& node : nodes) {
     if (wanted.erase(node.name) == 0) continue;
-    const auto leaf = node.labels.find("leaf");
-    members.push_back({node.name, leaf == node.labels.end() ? std::string{} : leaf->second});
+    const auto label = node.labels.find("leaf");
+    members.push_back({node.name, leaf_of(node.name, label == node.labels.end() ? std::string{} : label->second)});
   }
-  for (const auto& name : wanted) members.push_back({name, {}});
+  for (const auto& name : wanted) members.push_back({name, leaf_of(name, {})});
   std::ranges::stable_sort(members, natural_less, &Member::leaf);
   return members;
 }

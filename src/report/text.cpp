@@ -248,12 +248,14 @@ class TextReport {
     for (const auto& one : fabric.collectives) {
       const bool pass = one.status == Verdict::pass;
       const auto text = one.error.empty()
-                            ? fmt::format("{:.1f} GB/s bus bandwidth, {:.1f} expected",
-                                          one.busbw_gbytes_per_s, one.expected_gbytes_per_s)
+                            ? fmt::format("{} GB/s bus bandwidth, {} expected",
+                                          three_digits(one.busbw_gbytes_per_s),
+                                          three_digits(one.expected_gbytes_per_s))
                             : one_line(one.error);
       rows.push_back({{pass ? "✓" : "✗", std::string(pass ? good : bad)},
                       {one_line(one.name)},
-                      {count_of(static_cast<std::size_t>(std::max(0, one.nodes)), "node")},
+                      {one.node.empty() ? count_of(static_cast<std::size_t>(std::max(0, one.nodes)), "node")
+                                        : one_line(one.node)},
                       {text}});
     }
     table(rows);

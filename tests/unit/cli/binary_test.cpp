@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include "base/files.hpp"
@@ -343,6 +344,48 @@ TEST_CASE("parse prints the result of a known tool, and refuses anything else") 
   const auto kinds = only_document(folder.run({"parse", "--list", "--output", "json"}));
   CHECK(kinds["kinds"].size() >= 1);
   CHECK(folder.run({"parse", "iperf3"}, "hello\n").exit_status == 2);
+  const auto table = only_document(folder.run({"parse", "perftest", "--output", "json"},
+                                              " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   MsgRate[Mpps]\n"
+                                              " 65536      4159603          0.00               363.47             0.693268\n"));
+  CHECK(table["tables"][0]["rows"][0]["average_gbps"] == 363.47);
+}
+
+TEST_CASE("fabric schedule and validate --probe-command: rounds of a simulated fabric, its faults, its picture") {
+  Folder folder;
+  const std::string simulation = SIMULATED_FABRIC;
+  const std::string description = " --nodes 48 --leaf 8 --seed 3 --dips 0 --faulty ";
+  const auto cluster = run_process({"sh", "-c", simulation + " cluster" + description + "0"}, "", Millis(20000));
+  REQUIRE(cluster);
+  folder.write("cluster.toml", cluster->out);
+  folder.write("simulated.toml", "[profile]\nname = \"simulated\"\n");
+  const auto planned = only_document(folder.run({"fabric", "schedule", "--output", "json"}));
+  CHECK(planned["rounds"].size() == 2);  // within the leaves, and five other leaves of eight nodes
+  CHECK(planned["probes"].get<int>() >= 24 + 15);
+  CHECK(only_document(folder.run({"fabric", "schedule", "--full", "--output", "json"}))["rounds"].size() == 47);
+  CHECK(folder.run({"fabric", "schedule"}).out.find("cu0001") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder.path() / ".podwright"));
+
+  const auto probe = [&](const std::string& faulty) {
+    return folder.run({"validate", "--output", "json", "--svg", "matrix.svg", "--probe-command", simulation + " probe" + description + faulty});
+  };
+  const auto broken = probe("0.05");
+  CHECK(broken.exit_status == 4);
+  const auto verdict = only_document(broken)["verdict"];
+  const auto faults = run_process({"sh", "-c", simulation + " faults" + description + "0.05"}, "", Millis(20000));
+  REQUIRE(faults);
+  std::set<std::string> wanted;
+  for (const auto line : lines(faults->out)) wanted.emplace(line);
+  std::set<std::string> named;
+  for (const auto& node : verdict["nodes"]) {
+    named.insert(node["name"].get<std::string>() + " " + node["direction"].get<std::string>() + " " + node["cause"].get<std::string>());
+    CHECK_FALSE(node["evidence"].get<std::string>().empty());
+  }
+  for (const auto& link : verdict["links"]) named.insert(link["a"].get<std::string>() + " " + link["b"].get<std::string>());
+  CHECK(named == wanted);
+  CHECK(wanted.size() == 4);  // two nodes, two paths
+  const auto picture = read_file(folder.path() / "matrix.svg").value_or("");
+  CHECK(picture.starts_with("<svg "));
+  CHECK(picture.find("l001") != std::string::npos);
 }
 
 TEST_CASE("plan --facts: recorded machines, no node contacted, nothing left behind") {
