@@ -20,8 +20,45 @@ addr add $OPERATOR_ADDRESS/16 dev br-mgmt
 link set br-mgmt up
 link add br-fabric type bridge
 link set br-fabric up
+$(leaf_bridges)
 link set br-fabric alias ready
 END
+  local leaf
+  for ((leaf = 1; leaf <= LEAVES; leaf++)); do shape_uplink "$leaf" none both; done
+}
+
+# With leaves, br-fabric is the spine; leaf N is br-leafN, and its uplink the cable from leafN to spineN.
+leaf_bridges() {
+  local leaf
+  for ((leaf = 1; leaf <= LEAVES; leaf++)); do
+    cat <<END
+link add br-leaf$leaf type bridge
+link add leaf$leaf type veth peer name spine$leaf
+link set leaf$leaf master br-leaf$leaf up
+link set spine$leaf master br-fabric up
+link set br-leaf$leaf up
+END
+  done
+}
+
+# The leaf that a node hangs on: neighbours share one, the head is on the first. 0: there are none.
+leaf_of() { # NODE
+  local number=${1#cu} each
+  ((LEAVES > 0)) || { echo 0; return; }
+  [[ $1 != head ]] || number=1
+  each=$(((COUNT - 2 + LEAVES) / LEAVES))
+  echo $(((10#$number - 1) / each + 1))
+}
+
+fabric_bridge_of() { # NODE
+  local leaf
+  leaf=$(leaf_of "$1")
+  if ((leaf == 0)); then echo br-fabric; else echo "br-leaf$leaf"; fi
+}
+
+shape_uplink() { # LEAF RATE rx|tx|both
+  [[ $3 == tx ]] || limit_rate "$LAB_NETNS" "spine$1" "$2"
+  [[ $3 == rx ]] || limit_rate "$LAB_NETNS" "leaf$1" "$2"
 }
 
 # LINKS: what is in the bridges' namespace, read once for all nodes.
@@ -43,7 +80,7 @@ ensure_node_network() { # NODE
 link add m-$node type veth peer name eth0 netns $netns
 link add f-$node type veth peer name eth1 netns $netns
 link set m-$node master br-mgmt up
-link set f-$node master br-fabric up
+link set f-$node master $(fabric_bridge_of "$node") up
 END
   ip -n "$netns" -batch - <<END
 link set lo up
@@ -59,6 +96,8 @@ END
 # tbf limits what leaves an interface: the node's end is its sending, the bridge's end its receiving.
 shape_fabric() { # NODE RATE rx|tx|both
   [[ $3 == tx ]] || limit_rate "$LAB_NETNS" "f-$1" "$2"
+  # A virtual machine's own end is out of reach: what it receives is limited, which is what others send it.
+  [[ $KIND != rdma ]] || return 0
   [[ $3 == rx ]] || limit_rate "$NETNS_PREFIX$1" eth1 "$2"
 }
 

@@ -57,6 +57,10 @@ write_cluster_toml() {
 }
 
 cluster_toml() {
+  if [[ $KIND == rdma ]]; then
+    rdma_cluster_toml
+    return
+  fi
   cat <<END
 # Written by scripts/lab: $COUNT real Debian machines on this one. Edit freely: an edited file is kept.
 #   scripts/lab run -- podwright -c $DIR/cluster.toml plan
@@ -78,14 +82,22 @@ roles = ["head"]
 labels = { rack = "lab" }
 fabric = [{ name = "eth1", address = "${FABRIC_OF[head]}", rate_gbps = $(rate_in_gbps), rail = 0 }]
 END
-  # Names are two digits up to cu99 and three from cu100: a range each.
-  local compute=$((COUNT - 1))
-  ((compute < 1)) || toml_compute_nodes 1 $((compute < 99 ? compute : 99))
-  ((compute < 100)) || toml_compute_nodes 100 "$compute"
+  # Names are two digits up to cu99 and three from cu100: a range each. So has each leaf.
+  local compute=$((COUNT - 1)) first last
+  for ((first = 1; first <= compute; first = last + 1)); do
+    for ((last = first; last < compute; last++)); do
+      [[ $last != 99 && $(leaf_of "$(compute_name $((last + 1)))") == "$(leaf_of "$(compute_name "$first")")" ]] || break
+    done
+    toml_compute_nodes "$first" "$last"
+  done
 }
 
+compute_name() { printf 'cu%02d' "$1"; }
+
 toml_compute_nodes() { # FIRST LAST
-  local names numbers
+  local names numbers leaf label=
+  leaf=$(leaf_of "$(compute_name "$1")")
+  ((leaf == 0)) || label=", leaf = \"leaf$leaf\""
   if (($1 == $2)); then
     printf -v names 'cu%02d' "$1"
     numbers=$((10 + $1))
@@ -99,7 +111,7 @@ toml_compute_nodes() { # FIRST LAST
 name = "$names"
 address = "$MANAGEMENT_NET.0.$numbers"
 roles = ["compute"]
-labels = { rack = "lab" }
+labels = { rack = "lab"$label }
 fabric = [{ name = "eth1", address = "$FABRIC_NET.0.$numbers", rate_gbps = $(rate_in_gbps), rail = 0 }]
 END
 }
