@@ -110,6 +110,13 @@ supervise() { # NODE
   local node=$1 home=$RUN/$1 status machine=pwlab-$ID-$1
   exec 7>"$home/alive"
   flock -w 5 7 || exit 0 # -w: is_on may be looking this very moment
+  if [[ $KIND == rdma ]]; then
+    # shellcheck source=/dev/null
+    SUITE=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    ensure_rdma_image
+    supervise_machine "$node"
+    return
+  fi
   cd "$home" || exit 1 # relative names: an overlay's options have no way to quote
   mount -t overlay overlay -o "lowerdir=$BASE,upperdir=upper,workdir=work" root || {
     echo "no overlay in $home: is --dir on ext4 or xfs?"
@@ -184,7 +191,7 @@ wait_for_ssh() { # NODE…
       [[ $answers == *" ${ADDRESS_OF[$node]} "* ]] || waiting+=("$node")
     done
     ((${#waiting[@]} > 0)) || return 0
-    ((SECONDS - began < 60 + 2 * COUNT)) || break
+    ((SECONDS - began < $([[ $KIND == rdma ]] && echo 900 || echo $((60 + 2 * COUNT))))) || break
     # one that ended is not worth waiting for; starting takes a moment
     ((SECONDS - began < 5 + COUNT / 10)) || ! is_off "${waiting[0]}" || break
     sleep 0.1
