@@ -170,7 +170,7 @@ TEST_CASE("the fabric's verdict comes first, then who is at fault") {
   const auto text = fabric_text(report, {}, 80);
   fits(text, 80);
   CHECK(text.find("FAIL  cu07 sends slowly.\n") == 0);
-  CHECK(text.find("cu07           41.0 Gbit/s tx only, rail 0, confidence 99 %") != std::string::npos);
+  CHECK(text.find("cu07           41.0 Gbit/s tx only, rail 0, confidence 99.0 %") != std::string::npos);
   CHECK(text.find("leaf:l1 - leaf:l2") != std::string::npos);
   CHECK(text.find("at least one of cu[03-04] is at fault") != std::string::npos);
   CHECK(text.find("3 pairs in 3 rounds: 1 pass, 1 slow, 1 failed") != std::string::npos);
