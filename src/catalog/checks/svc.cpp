@@ -17,7 +17,7 @@ if [ ! -d /run/systemd/system ] || ! command -v systemctl >/dev/null 2>&1; then
   echo init=none
 else
   echo init=systemd
-  systemctl show --no-pager -p Names,LoadState,ActiveState,SubState,Type,Result,InactiveEnterTimestampMonotonic '*.service' |
+  systemctl show --no-pager -p Names,LoadState,ActiveState,SubState,Type,Result,InactiveEnterTimestampMonotonic '*.service' '*.timer' '*.socket' '*.path' |
     while IFS= read -r line; do printf '%s\n' "${line:-Next=}"; done
 fi
 echo end
