@@ -34,15 +34,17 @@ std::vector<CheckResult> judge(const Check& check, const Observed& observed, con
     if (!fields) return {judging::failed_to_run(check, fields.error().what, "cat /etc/fstab")};
     meant.push_back(reading::unescape_octal((*fields)[1]));
   }
+  std::vector<std::string> declared;  // to be writable
   for (const auto& wanted : expectation.profile.resources) {
-    if (wanted.kind == "mount" && has_option(wanted.text("options"), "ro")) meant.push_back(wanted.name);
+    if (wanted.kind == "mount") (has_option(wanted.text("options"), "ro") ? meant : declared).push_back(wanted.name);
   }
   std::vector<std::string> frozen;
   std::size_t judged = 0;
   const auto& mounts = expectation.facts.mounts;
   for (const auto& mount : mounts) {
-    // What lives in memory never falls back; somebody wanted it so.
-    if (judging::is_read_only_image(mount) || mount.fstype == "tmpfs" || std::ranges::find(meant, mount.path) != meant.end()) continue;
+    if (judging::is_read_only_image(mount) || std::ranges::find(meant, mount.path) != meant.end()) continue;
+    // What lives in memory never falls back: who made it read-only wanted it so, unless the profile says otherwise.
+    if (mount.fstype == "tmpfs" && std::ranges::find(declared, mount.path) == declared.end()) continue;
     ++judged;
     if (!has_option(mount.options, "ro")) continue;
     // A device that is writable elsewhere is well: this is a second mount, read-only on purpose.
