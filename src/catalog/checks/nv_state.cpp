@@ -126,6 +126,9 @@ std::vector<CheckResult> judge_mig(const Check& check, const Observed& observed,
 std::vector<CheckResult> judge_driver(const Check& check, const Observed& observed, const Expectation& expectation) {
   const auto state = judging::read_nvidia(check, observed, expectation);
   if (state.verdict) return {*state.verdict};
+  if (state.smi.driver.empty()) {
+    return {judging::failed_to_run(check, "nvidia-smi does not tell the driver's version", "nvidia-smi -q")};
+  }
   const auto wanted = judging::text_option(expectation, "version");
   if (!wanted) return {judging::passed(check, state.smi.driver, "nothing is declared: [[check]] id = \"nv.driver\", version = \"570\"")};
   const bool right = state.smi.driver == *wanted || state.smi.driver.starts_with(*wanted + ".");

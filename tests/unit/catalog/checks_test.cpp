@@ -193,6 +193,8 @@ TEST_CASE("checks: no output brings a judge down") {
           default: text.resize(at); break;
         }
       }
+      CAPTURE(one.name);
+      CAPTURE(text);
       for (const auto& result : judge_check(check, {.exit_status = 0, .out = text}, world.expectation())) {
         CHECK_FALSE(result.id.empty());
         CHECK_FALSE(result.observed.empty());
