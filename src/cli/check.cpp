@@ -18,6 +18,7 @@
 #include "config/json.hpp"
 #include "engine/drift.hpp"
 #include "engine/slurm_drain.hpp"
+#include "engine/snapshot.hpp"
 #include "report/formats.hpp"
 
 namespace podwright::cli {
@@ -28,6 +29,7 @@ struct Options {
   CheckOptions checks;
   bool list = false;
   std::string explain;
+  std::string snapshot;
   bool local = false;
   bool slurm = false;
   bool drift = false;
@@ -127,9 +129,34 @@ std::string slurm_name_of(const NodeId& node) {
   return told == nullptr || *told == '\0' ? node : told;
 }
 
+/// The nodes of a snapshot that --nodes names; without it all of them. No node is contacted.
+Result<Outcome> check_snapshot(App& app, const Options& options) {
+  if (options.local || options.slurm || options.drift) {
+    return fail(Fault::usage, "--snapshot judges what was recorded: it goes with none of --local, --slurm and --drift",
+                "podwright check --snapshot FILE");
+  }
+  const auto files = read_snapshot_files(options.snapshot);
+  if (!files) return fail(files.error());
+  const auto snapshot = read_snapshot(*files);
+  if (!snapshot) return fail(snapshot.error());
+  const auto selected = select_checks(snapshot->profile, options.checks);
+  if (!selected) return fail(selected.error());
+  app.use_inventory(snapshot->inventory);
+  const auto nodes = app.selected();
+  if (!nodes) return fail(nodes.error());
+  auto report = judge_checks({snapshot->inventory, snapshot->profile, snapshot->wanted, snapshot->facts}, snapshot->failed, *selected,
+                             snapshot->readings);
+  std::erase_if(report.nodes, [&](const auto& one) { return std::ranges::find(*nodes, one.first) == nodes->end(); });
+  auto outcome = check_outcome(app, report);
+  outcome.next.clear();
+  if (const auto written = write_reports(report, snapshot->inventory.name, options); !written) return fail(written.error());
+  return outcome;
+}
+
 Result<Outcome> run_check(App& app, const Options& options) {
   if (options.list) return list_checks(app);
   if (!options.explain.empty()) return explain(app, options.explain);
+  if (!options.snapshot.empty()) return check_snapshot(app, options);
   if (options.slurm && !options.local) {
     return fail(Fault::usage, "--slurm drains the node that podwright runs on, so it needs --local",
                 "on the node, as its HealthCheckProgram: podwright check --local --slurm");
@@ -186,7 +213,7 @@ Result<Outcome> run_check(App& app, const Options& options) {
 
 Outcome check_outcome(App& app, const CheckReport& report) {
   Outcome outcome{.document = to_json(report)};
-  app.save("checks.json", outcome.document);
+  if (app.has_run()) app.save("checks.json", outcome.document);
   outcome.text = checks_text(report, app.globals().verbose, app.style(), app.width());
   if (report.pass()) return outcome;
   const bool broken = std::ranges::any_of(report.nodes, [](const auto& node) {
@@ -217,6 +244,8 @@ Command check_command() {
                   flag("--list", "the checks there are", options->list),
                   text_option("--explain", "CHECK", "what a check reads and judges, its options, and the source of its rule",
                               options->explain),
+                  text_option("--snapshot", "PATH", "judge what `podwright snapshot` wrote, or the folder that it was unpacked to",
+                              options->snapshot, Completes::file),
                   flag("--local", "this machine, without SSH", options->local),
                   flag("--slurm", "with --local, for Slurm's HealthCheckProgram: drain the node when a check fails, and "
                                   "give back what was drained so when all pass", options->slurm),
@@ -228,6 +257,7 @@ Command check_command() {
       .examples = {{"podwright check", "all of them, everywhere"},
                    {"podwright check -n cu07 --only fs --only time", "some, on one node"},
                    {"podwright check --output json > checks.json", "for a monitoring system"},
+                   {"podwright check --snapshot cu07.tar.zst -v", "the same verdicts far from the node"},
                    {"podwright check --drift", "who differs from the nodes of its kind"},
                    {"podwright check --local --slurm", "on a node, as HealthCheckProgram of slurm.conf"}},
       .exits = {kNodesFailed, kNotPassed},
