@@ -78,6 +78,11 @@ Status read_document(const std::string& text, ReadSnapshot& snapshot, std::map<N
   const auto document = Json::parse(text, nullptr, false);
   if (!document.is_object()) return fail(unreadable("is not JSON"));
   if (document.value("format", 0) != format) return fail(unreadable(fmt::format("has a format that this release does not know (it knows {})", format)));
+  // Named, because items() does not keep what it goes over.
+  const auto part = [&](const char* key) { return document.contains(key) && document[key].is_object() ? document[key] : Json::object(); };
+  const auto resources = part("resources");
+  const auto failed = part("failed");
+  const auto unfit_nodes = part("unfit");
   try {
     snapshot.inventory.name = document.value("cluster", "snapshot");
     snapshot.profile.name = document.value("profile", "");
@@ -90,13 +95,13 @@ Status read_document(const std::string& text, ReadSnapshot& snapshot, std::map<N
     for (const auto& one : document.value("checks", Json::array())) {
       snapshot.profile.checks.push_back({.id = one.value("id", ""), .options = table_of(one.value("options", Json::object())), .enabled = one.value("enabled", true), .pos = {}});
     }
-    for (const auto& [node, resources] : document.value("resources", Json::object()).items()) {
-      for (const auto& one : resources) snapshot.wanted[node].resources.push_back(wanted_of(one));
+    for (const auto& [node, own] : resources.items()) {
+      for (const auto& one : own) snapshot.wanted[node].resources.push_back(wanted_of(one));
     }
-    for (const auto& [node, error] : document.value("failed", Json::object()).items()) {
+    for (const auto& [node, error] : failed.items()) {
       snapshot.failed.emplace(node, Error{.fault = Fault::unreachable, .what = "when the snapshot was taken: " + error.get<std::string>(), .node = node});
     }
-    for (const auto& [node, said] : document.value("unfit", Json::object()).items()) {
+    for (const auto& [node, said] : unfit_nodes.items()) {
       auto error = error_from_json(said);
       if (!error) return fail(unreadable(": " + error.error().what));
       unfit.emplace(node, std::move(*error));

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/process.hpp"
@@ -77,6 +78,22 @@ TEST_CASE("conformance: checks") {
     };
     CHECK_MESSAGE(has_case({"pass"}), "no case file in which it passes");
     CHECK_MESSAGE(has_case({"fail", "warn"}), "no case file in which it finds fault");
+  }
+}
+
+// A probe runs once for all checks that name it alike, and a snapshot keeps it under that name.
+TEST_CASE("conformance: a probe's name stands for one script, and for one thing in a snapshot") {
+  std::map<std::string_view, const Check*> by_name;
+  for (const auto& check : catalog<Check>()) {
+    if (check.probe.empty()) {
+      CHECK_MESSAGE(check.reads.empty(), check.id);
+      continue;
+    }
+    CHECK_MESSAGE(find_in_catalog<Probe>(probe_name(check)) == nullptr, check.id);
+    const auto [first, fresh] = by_name.emplace(probe_name(check), &check);
+    if (fresh) continue;
+    CHECK_MESSAGE(first->second->probe == check.probe, check.id);
+    CHECK_MESSAGE(first->second->deadline == check.deadline, check.id);
   }
 }
 
