@@ -47,8 +47,9 @@ std::vector<CheckResult> judge(const Check& check, const Observed& observed, con
     if (mount.fstype == "tmpfs" && std::ranges::find(declared, mount.path) == declared.end()) continue;
     ++judged;
     if (!has_option(mount.options, "ro")) continue;
-    // A device that is writable elsewhere is well: this is a second mount, read-only on purpose.
-    const bool elsewhere = std::ranges::any_of(mounts, [&](const Mount& other) {
+    // A device that is writable elsewhere is well: this is a second mount, read-only on purpose. Every tmpfs is
+    // of its own, although they share the name of their source.
+    const bool elsewhere = mount.fstype != "tmpfs" && std::ranges::any_of(mounts, [&](const Mount& other) {
       return other.source == mount.source && other.fstype == mount.fstype && !has_option(other.options, "ro");
     });
     if (!elsewhere) frozen.push_back(fmt::format("{} ({} {})", mount.path, mount.fstype, mount.source));
