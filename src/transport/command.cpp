@@ -219,6 +219,9 @@ void Command::tick(SteadyTime now) {
     return finish(fail(Fault::unreachable, "the open connection does not answer any more"));
   }
   if (exit_status_ && now - last_words_ > linger) return finish_with_status();
+  if (request_.feed != nullptr) {
+    if (auto reason = request_.feed->given_up()) return abandon(std::move(*reason));
+  }
   const auto allowed = exchange_.started() ? request_.deadline : setup_timeout_;
   if (now - started_ > allowed) abandon(exchange_.timed_out(allowed));
 }

@@ -20,7 +20,8 @@ std::string_view Exchange::to_send() const {
   }
   if (!started()) return {};
   if (input_sent_ < request_.input.size()) return std::string_view(request_.input).substr(input_sent_);
-  return request_.attached.substr(input_sent_ - request_.input.size());
+  const auto rest = request_.attached.substr(input_sent_ - request_.input.size());
+  return rest.empty() && request_.feed != nullptr ? request_.feed->next() : rest;
 }
 
 void Exchange::sent(std::size_t bytes) {
@@ -31,10 +32,15 @@ void Exchange::sent(std::size_t bytes) {
     password_sent_ = 0;
     return;
   }
+  if (input_sent_ == fixed_input() && request_.feed != nullptr) return request_.feed->taken(bytes);
   input_sent_ += bytes;
 }
 
-bool Exchange::input_complete() const { return started() && input_sent_ == request_.input.size() + request_.attached.size(); }
+std::size_t Exchange::fixed_input() const { return request_.input.size() + request_.attached.size(); }
+
+bool Exchange::input_complete() const {
+  return started() && input_sent_ == fixed_input() && (request_.feed == nullptr || request_.feed->ended());
+}
 
 void Exchange::keep(std::string& where, std::string_view bytes) {
   const auto room = request_.max_output - std::min(request_.max_output, where.size());

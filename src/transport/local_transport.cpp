@@ -234,6 +234,10 @@ void Child::end_now() {
 void Child::tick(SteadyTime now) {
   reap();
   if (result_) return;
+  if (request_.feed != nullptr) {
+    if (auto reason = request_.feed->given_up()) return stop(std::move(*reason));
+    write();
+  }
   const auto allowed = exchange_.started() ? request_.deadline : sudo_timeout;
   if (now - started_ > allowed) stop(exchange_.timed_out(allowed));
 }
@@ -289,6 +293,7 @@ std::map<NodeId, Result<Reply>> LocalTransport::run(const std::vector<Request>& 
     } else {
       loop.wait(tick_every);
     }
+    if (observer != nullptr) observer->on_tick();
     const auto now = std::chrono::steady_clock::now();
     for (auto child = children.begin(); child != children.end();) {
       child->tick(now);

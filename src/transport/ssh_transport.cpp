@@ -356,6 +356,7 @@ void SshTransport::Impl::finish(Run& run, Job& job, Result<Reply> result) {
 void SshTransport::Impl::tick(Run& run) {
   run.look_at_queue = true;
   const auto now = clock.now();
+  if (run.observer != nullptr) run.observer->on_tick();
   for (const auto& [key, jump] : jumps) jump->tick(now);
   for (auto& job : run.jobs) {
     if (job.done) continue;

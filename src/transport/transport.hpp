@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -13,6 +14,20 @@
 
 namespace podwright {
 
+/// Input that comes into being while the command runs. Asked on the thread that called run().
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  /// What may be sent now; empty: nothing just now, ask again. Valid until the next call.
+  virtual std::string_view next() = 0;
+  /// So much of it was sent.
+  virtual void taken(std::size_t bytes) = 0;
+  /// No more is going to come: the command's stdin ends.
+  virtual bool ended() = 0;
+  /// Why the command is to be ended now, if it is.
+  virtual std::optional<Error> given_up() { return std::nullopt; }
+};
+
 /// One command for one node.
 struct Request {
   NodeId node;
@@ -22,6 +37,8 @@ struct Request {
   std::string input{};
   /// Sent after `input`; not copied, so that a large file costs its memory once: the caller keeps it.
   std::string_view attached{};
+  /// Asked for more once these are sent; null: that was all. The caller keeps it.
+  Feed* feed = nullptr;
   Millis deadline{60000};  ///< for the command itself; connecting and login have their own
   std::size_t max_output = 8U << 20U;  ///< bytes kept of stdout, and of stderr; the rest is counted
   bool become = true;                  ///< as root through sudo, where the node's settings say so
@@ -44,6 +61,8 @@ class TransportObserver {
   /// A piece of stdout as it arrived; not cleaned, lines may be torn, max_output does not apply.
   virtual void on_output(const NodeId& /*node*/, std::string_view /*bytes*/) {}
   virtual void on_done(const NodeId& /*node*/, const Result<Reply>& /*reply*/) {}
+  /// Every 50 ms or so, whatever happens.
+  virtual void on_tick() {}
 };
 
 class Transport {

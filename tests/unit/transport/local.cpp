@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "support/conversation.hpp"
 #include "support/sshd.hpp"
 #include "transport/local_transport.hpp"
 
@@ -95,4 +96,17 @@ TEST_CASE("requests here run side by side") {
     REQUIRE_MESSAGE(result, result.error().message());
     CHECK(result->out == "ok\n");
   }
+}
+
+TEST_CASE("input can be made while the command runs here, from what it says") {
+  testing::Conversation talk(3);
+  LocalTransport transport;
+  auto replies = transport.run({{.node = "a", .command = "sh -c 'while read -r x; do echo \"got $x\"; done; echo bye'", .feed = &talk}}, &talk, {});
+  REQUIRE(replies.at("a"));
+  CHECK(replies.at("a")->out == "got word 1\ngot word 2\ngot word 3\nbye\n");
+  CHECK(talk.ticks > 0);
+  talk.enough_of_it = true;
+  replies = transport.run({{.node = "a", .command = "sleep 20", .feed = &talk}}, &talk, {});
+  REQUIRE(!replies.at("a"));
+  CHECK(replies.at("a").error().what == "enough of it");
 }

@@ -7,6 +7,7 @@
 #include "base/digest.hpp"
 #include "fixture.hpp"
 #include "pathological.hpp"
+#include "support/conversation.hpp"
 
 using namespace podwright;
 using namespace podwright::test;
@@ -223,4 +224,24 @@ TEST_CASE("no more sessions are open than allowed") {
   }
   std::this_thread::sleep_for(200ms);
   CHECK(sshd->children().size() <= 3);  // those of the transport before
+}
+
+TEST_CASE("input can be made while the command runs, from what it says") {
+  const Lab lab;
+  const auto sshd = lab.server();
+  lab.trust(*sshd);
+  SshTransport transport({lab.node("a", sshd->port)}, lab.options());
+  testing::Conversation talk(3);
+  auto request = command("a", "sh -c 'read -r first; echo \"$first\"; while read -r x; do echo \"got $x\"; done; echo bye'", "given\n");
+  request.feed = &talk;
+  auto results = transport.run({request}, &talk, {});
+  REQUIRE_MESSAGE(results.at("a"), results.at("a").error().message());
+  CHECK(results.at("a")->out == "given\ngot word 1\ngot word 2\ngot word 3\nbye\n");
+  CHECK(talk.ticks > 0);
+  talk.enough_of_it = true;
+  request = command("a", "sleep 20");
+  request.feed = &talk;
+  results = transport.run({request}, &talk, {});
+  REQUIRE(!results.at("a"));
+  CHECK(results.at("a").error().what == "enough of it");
 }
