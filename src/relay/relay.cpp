@@ -1,0 +1,159 @@
+#include "relay/relay.hpp"
+
+// Asio 1.74 uses std::exchange without including it.
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <thread>
+
+#include "relay/fetcher.hpp"
+#include "relay/server.hpp"
+
+namespace podwright::relay {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+class Relay : public Decoder {
+ public:
+  Relay(int in, int out) : in_(io_, dup(in)), out_(out), report_(io_), silence_(io_), deadline_(io_) {}
+
+  int run() {
+    heard();
+    read();
+    io_.run();
+    fetcher_.reset();
+    server_.reset();
+    if (syncing_.joinable()) syncing_.join();
+    return done_ ? 0 : 1;
+  }
+
+ private:
+  void read() {
+    in_.async_read_some(asio::buffer(bytes_), [this](error_code problem, std::size_t size) {
+      if (problem) return io_.stop();  // the head, or the way to it, is gone
+      heard();
+      if (!feed({bytes_.data(), size})) {
+        say("failed the head speaks another language");
+        return io_.stop();
+      }
+      if (!io_.stopped()) read();
+    });
+  }
+
+  void heard() {
+    silence_.expires_after(silence);
+    silence_.async_wait([this](error_code problem) {
+      if (!problem) io_.stop();
+    });
+  }
+
+  /// To the head, which reads it; if it does not for long, it has to do without.
+  void say(const std::string& line) {
+    const auto text = line + "\n";
+    [[maybe_unused]] const auto written = write(out_, text.data(), text.size());
+  }
+
+  void fail(const std::string& why) {
+    say("failed " + why);
+    io_.stop();
+  }
+
+  void on_setup(Setup setup) override {
+    setup_ = std::move(setup);
+    deadline_.expires_after(setup_.deadline);
+    deadline_.async_wait([this](error_code problem) {
+      if (!problem) fail("the time for the transfer is over");
+    });
+    store_.emplace(setup_);
+    if (!store_->open()) return fail(store_->problem());
+    server_.emplace(io_, setup_, *store_);
+    std::string why;
+    const auto port = server_->listen(why);
+    if (port == 0) return fail(why);
+    say("listening " + std::to_string(port));
+    fetcher_.emplace(io_, setup_, *store_,
+                     Fetcher::Events{.say = [this](const std::string& line) { say(line); },
+                                     .stored = [this] { stored(); },
+                                     .failed = [this](const std::string& problem) { fail(problem); }});
+    report();
+    stored();
+    fetcher_->start();
+  }
+
+  void report() {
+    say("at " + std::to_string(store_->proven_bytes()));
+    report_.expires_after(report_every);
+    report_.async_wait([this](error_code problem) {
+      if (!problem) report();
+    });
+  }
+
+  void stored() {
+    if (const auto proven = store_->proven(); std::exchange(woken_, proven) != proven) server_->wake();
+    if (!store_->complete() || syncing_.joinable()) return;
+    // On a thread of its own: a disk may take its time, and successors are served meanwhile.
+    syncing_ = std::thread([this, folder = setup_.folder] {
+      const bool written = Store::sync(folder);
+      asio::post(io_, [this, written] {
+        if (!written) return fail("its disk cannot write what was received");
+        done_ = true;
+        say("at " + std::to_string(store_->proven_bytes()));
+        say("done");
+      });
+    });
+  }
+
+  void on_line(std::string_view line) override {
+    const auto parts = words(line);
+    std::uint64_t id = 0;
+    std::uint64_t port = 0;
+    if (parts[0] == "end") {
+      io_.stop();
+    } else if (parts[0] == "peer" && parts.size() == 4 && parse(parts[1], id) && parse(parts[3], port) && fetcher_) {
+      fetcher_->peer_serves(static_cast<std::uint32_t>(id), std::string(parts[2]), static_cast<std::uint16_t>(port));
+    } else if (parts[0] == "gone" && parts.size() == 2 && parse(parts[1], id) && fetcher_) {
+      fetcher_->peer_gone(static_cast<std::uint32_t>(id));
+    }
+  }
+
+  void on_data(std::uint32_t object, std::uint64_t offset, std::string_view bytes) override {
+    if (fetcher_) fetcher_->feed(object, offset, bytes);
+  }
+
+  asio::io_context io_{1};
+  asio::posix::stream_descriptor in_;
+  int out_;
+  asio::steady_timer report_;
+  asio::steady_timer silence_;
+  asio::steady_timer deadline_;
+  std::array<char, 128 * 1024> bytes_;
+  Setup setup_;
+  std::optional<Store> store_;
+  std::optional<Server> server_;
+  std::optional<Fetcher> fetcher_;
+  Position woken_;
+  std::thread syncing_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+int run_relay(int in, int out) {
+  fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
+  return Relay(in, out).run();
+}
+
+}  // namespace podwright::relay

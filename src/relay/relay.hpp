@@ -1,0 +1,11 @@
+/// A node's part in a transfer. It lives as long as its head speaks to it.
+#pragma once
+
+#include <string>
+
+namespace podwright::relay {
+
+/// Runs until the head ends the transfer, is silent, or closes `in`. 0: it had everything.
+int run_relay(int in, int out);
+
+}  // namespace podwright::relay

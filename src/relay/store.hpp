@@ -1,0 +1,101 @@
+/// The objects of a transfer on a node's disk: what arrives is proven chunk by chunk before it counts,
+/// is written, or is handed on.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "relay/wire.hpp"
+
+namespace podwright::relay {
+
+/// A place in the objects: behind the last one, `object` is their number.
+struct Position {
+  std::uint32_t object = 0;
+  std::uint64_t offset = 0;
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
+class Store {
+ public:
+  explicit Store(const Setup& setup);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Makes the folder, and takes up what an earlier transfer left of an object, as far as its chunks
+  /// are right. False: problem() says why nothing can be stored.
+  bool open();
+
+  /// The next byte that is wanted; bytes of a chunk that is not complete count.
+  [[nodiscard]] Position wanted() const;
+  [[nodiscard]] bool complete() const { return current_ == setup_.objects.size(); }
+  /// Where the next bytes belong, up to the end of their chunk: written to directly.
+  std::span<char> room();
+
+  enum class Accepted { ok, bad_chunk, disk };
+  /// `bytes` of room() were filled. A chunk that is complete is proven and written. A bad one is
+  /// forgotten, and wanted again from its beginning.
+  Accepted commit(std::size_t bytes);
+  /// The chunk that was found bad last.
+  [[nodiscard]] std::uint64_t bad_chunk() const { return bad_chunk_; }
+
+  /// An earlier transfer left something of it.
+  [[nodiscard]] bool has_part(std::uint32_t object) const;
+  /// How far an object is proven.
+  [[nodiscard]] std::uint64_t proven(std::uint32_t object) const;
+  /// Everything before it is proven.
+  [[nodiscard]] Position proven() const;
+  /// Of what was lacking at first, in bytes.
+  [[nodiscard]] std::uint64_t proven_bytes() const { return proven_bytes_; }
+
+  /// Proven bytes of an object from `offset` on, at most up to the end of their chunk. Nothing when
+  /// they cannot be read any more.
+  struct Piece {
+    std::shared_ptr<const std::string> chunk;
+    std::string_view bytes;
+  };
+  std::optional<Piece> read(std::uint32_t object, std::uint64_t offset);
+
+  /// Has the disk of a folder write what it holds back: may take long, and touches no Store.
+  static bool sync(const std::string& folder);
+
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] const std::vector<Object>& objects() const { return setup_.objects; }
+
+ private:
+  bool take_up();
+  bool begin_object();
+  bool finish_object();
+  bool fail(const std::string& what);
+  [[nodiscard]] bool right(std::uint32_t object, std::uint64_t chunk, std::string_view bytes) const;
+  [[nodiscard]] std::uint64_t chunk_size(std::uint32_t object, std::uint64_t chunk) const;
+  [[nodiscard]] std::string path(std::uint32_t object) const;
+
+  const Setup& setup_;
+  std::vector<std::uint64_t> first_chunk_;  ///< of each object, in the hashes
+  std::uint32_t current_ = 0;               ///< the object that is being received
+  std::uint64_t proven_ = 0;                ///< of the current object
+  std::uint64_t proven_bytes_ = 0;
+  std::shared_ptr<std::string> pending_;    ///< the chunk that is being received
+  std::size_t filled_ = 0;
+  std::uint64_t bad_chunk_ = 0;
+  int part_ = -1;                           ///< the current object's file
+  std::uint64_t flushed_ = 0;
+  int reading_ = -1;                        ///< the file that was read last
+  std::uint32_t reading_object_ = 0;
+  struct Recent {
+    std::uint32_t object;
+    std::uint64_t offset;
+    std::shared_ptr<const std::string> chunk;
+  };
+  std::deque<Recent> recent_;  ///< what the next node is about to ask for
+  std::size_t recent_bytes_ = 0;
+  std::string problem_;
+};
+
+}  // namespace podwright::relay
