@@ -1,6 +1,7 @@
 /// Digests, through OpenSSL.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,13 @@ namespace podwright {
 std::string sha256_hex(std::string_view bytes);
 /// The same of a file of any size.
 Result<std::string> sha256_of_file(const std::filesystem::path& path);
+/// The SHA-256 of all of it, and of every piece of `chunk` bytes (the last may be shorter): 32 bytes
+/// each, one after the other.
+struct ChunkedDigest {
+  std::string sha256;  ///< 64 hexadecimal digits
+  std::string chunks;
+};
+ChunkedDigest chunked_sha256(std::string_view bytes, std::uint64_t chunk);
 std::string base64_encode(std::string_view bytes);
 /// The bytes; line ends are skipped. Nothing when it is not base64 or was cut off.
 std::optional<std::string> base64_decode(std::string_view text);

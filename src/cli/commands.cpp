@@ -10,6 +10,7 @@ std::vector<Command> all_commands() {
   all.push_back(facts_command());
   all.push_back(doctor_command());
   all.push_back(exec_command());
+  all.push_back(copy_command());
   all.push_back(snapshot_command());
   all.push_back(profile_command());
   all.push_back(plan_command());

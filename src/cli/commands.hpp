@@ -12,6 +12,7 @@ Command discover_command();
 Command doctor_command();
 Command facts_command();
 Command exec_command();
+Command copy_command();
 Command snapshot_command();
 Command profile_command();
 Command plan_command();

@@ -13,8 +13,8 @@ namespace podwright {
 inline constexpr std::string_view artifact_folder = "/var/lib/podwright/artifacts";
 
 /// Has the artifacts of all steps of these nodes where the steps look for them: fetches what the head
-/// has not yet (into <state_dir>/artifacts), asks each node once what it has, sends the rest and has
-/// its digest proven there. Nodes without such steps are not contacted. The answer holds the nodes
+/// has not yet (into <state_dir>/artifacts), asks each node once what it has, and sends the rest from
+/// node to node (engine/distribute.hpp). Nodes without such steps are not contacted. The answer holds the nodes
 /// that lack one, and why.
 std::map<NodeId, Error> place_artifacts(Site& site, const Plan& plan, const std::vector<NodeId>& nodes);
 

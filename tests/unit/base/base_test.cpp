@@ -153,3 +153,16 @@ TEST_CASE("a missing asset is an error that suggests one") {
   REQUIRE_FALSE(missing);
   CHECK(missing.error().what.find("no-such-profile") != std::string::npos);
 }
+
+TEST_CASE("the digests of a whole and of its chunks") {
+  const std::string text(2500, 'x');
+  const auto digest = chunked_sha256(text, 1000);
+  CHECK(digest.sha256 == sha256_hex(text));
+  REQUIRE(digest.chunks.size() == 3 * 32);
+  const auto last = sha256_hex(text.substr(2000));
+  std::string hex;
+  for (const unsigned char byte : digest.chunks.substr(64)) hex += fmt::format("{:02x}", byte);
+  CHECK(hex == last);
+  CHECK(chunked_sha256("", 1000).chunks.empty());
+  CHECK(chunked_sha256("", 1000).sha256 == sha256_hex(""));
+}

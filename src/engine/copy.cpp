@@ -1,0 +1,240 @@
+#include "engine/copy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/digest.hpp"
+#include "base/files.hpp"
+#include "base/shell.hpp"
+#include "base/text.hpp"
+#include "engine/chains.hpp"
+#include "engine/fan_out.hpp"
+
+namespace podwright {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view staging_name = ".podwright-copy";
+constexpr std::uint64_t slowest_disk = 20U << 20U;
+constexpr std::uint64_t entries_per_second = 50;
+
+class Lister {
+ public:
+  explicit Lister(CopyList& list) : list_(list) {}
+
+  Status add(const fs::path& source, const std::string& path) {
+    // They travel in lines.
+    if (path.find_first_of("\n\t") != std::string::npos) {
+      return fail(Fault::usage, fmt::format("{}: a name with a line feed or a tab cannot be copied", clean_output(source.string())), "rename it");
+    }
+    std::error_code problem;
+    const auto status = fs::symlink_status(source, problem);
+    if (!fs::exists(status)) return fail(Fault::usage, fmt::format("{}: {}", source.string(), problem ? problem.message() : "there is no such file"));
+    const auto mode = static_cast<unsigned>(status.permissions()) & 07777U;
+    if (fs::is_symlink(status)) {
+      const auto target = fs::read_symlink(source, problem).string();
+      if (problem || target.find_first_of("\n\t") != std::string::npos) return fail(Fault::usage, fmt::format("the link {} cannot be read", source.string()));
+      list_.entries.push_back({.kind = CopyEntry::Kind::link, .path = path, .target = target});
+      return {};
+    }
+    if (fs::is_directory(status)) {
+      list_.entries.push_back({.kind = CopyEntry::Kind::folder, .path = path, .mode = mode});
+      std::vector<fs::path> children;
+      for (fs::directory_iterator each(source, problem), end; !problem && each != end; each.increment(problem)) children.push_back(each->path());
+      if (problem) return fail(Fault::usage, fmt::format("{} cannot be read: {}", source.string(), problem.message()));
+      std::ranges::sort(children);
+      for (const auto& child : children) {
+        if (auto added = add(child, path + "/" + child.filename().string()); !added) return added;
+      }
+      return {};
+    }
+    if (!fs::is_regular_file(status)) {
+      return fail(Fault::usage, fmt::format("{} is no file, folder or link", source.string()), "leave it out");
+    }
+    const auto size = fs::file_size(source, problem);
+    if (problem) return fail(Fault::usage, fmt::format("{}: {}", source.string(), problem.message()));
+    list_.bytes += size;
+    sources_.emplace_back(list_.entries.size(), source);
+    list_.entries.push_back({.kind = CopyEntry::Kind::file, .path = path, .mode = mode});
+    return {};
+  }
+
+  Status digest() {
+    list_.chunk = chunk_size(list_.bytes);
+    for (const auto& [entry, source] : sources_) {
+      const auto file = MappedFile::open(source);
+      if (!file) return fail(file.error());
+      auto digest = chunked_sha256(file->bytes(), list_.chunk);
+      list_.entries[entry].sha256 = digest.sha256;
+      list_.parcels.try_emplace(digest.sha256, Parcel{.name = source.filename().string(),
+                                                      .path = source,
+                                                      .size = file->bytes().size(),
+                                                      .hashes = std::move(digest.chunks)});
+    }
+    return {};
+  }
+
+ private:
+  CopyList& list_;
+  std::vector<std::pair<std::size_t, fs::path>> sources_;
+};
+
+/// Prints the numbers of the entries that are as they should be.
+std::string look(const CopyList& list) {
+  std::string lines;
+  for (std::size_t i = 0; i < list.entries.size(); ++i) {
+    const auto& entry = list.entries[i];
+    if (entry.kind == CopyEntry::Kind::file) lines += fmt::format("{}\t{}\t{}\n", i, entry.sha256, entry.path);
+  }
+  return "tab=$(printf '\\t')\nwhile IFS=$tab read -r number digest path; do\n"
+         "[ -f \"$path\" ] && [ ! -L \"$path\" ] && [ \"$(sha256sum <\"$path\")\" = \"$digest  -\" ] && echo \"$number\"\n"
+         "done <<'END OF LIST'\n" + lines + "END OF LIST\n";
+}
+
+/// Puts what has arrived where it belongs. `right`: the files that are there already.
+std::string placing(const CopyList& list, const std::set<std::size_t>& right) {
+  std::map<std::string, std::size_t> left;  // uses of a content that are still to come
+  for (std::size_t i = 0; i < list.entries.size(); ++i) {
+    if (list.entries[i].kind == CopyEntry::Kind::file && !right.contains(i)) ++left[list.entries[i].sha256];
+  }
+  std::string lines;
+  std::string modes;
+  for (std::size_t i = 0; i < list.entries.size(); ++i) {
+    const auto& entry = list.entries[i];
+    switch (entry.kind) {
+      case CopyEntry::Kind::folder:
+        lines += fmt::format("folder\t-\t-\t{}\n", entry.path);
+        // Behind all files: one that may not be written to is filled first.
+        if (entry.mode) modes.insert(0, fmt::format("mode\t{:04o}\t-\t{}\n", *entry.mode, entry.path));
+        break;
+      case CopyEntry::Kind::link:
+        lines += fmt::format("link\t-\t{}\t{}\n", entry.target, entry.path);
+        break;
+      case CopyEntry::Kind::file:
+        if (right.contains(i)) lines += fmt::format("mode\t{:04o}\t-\t{}\n", *entry.mode, entry.path);
+        else lines += fmt::format("{}\t{:04o}\t{}\t{}\n", --left.at(entry.sha256) == 0 ? "last" : "file", *entry.mode, entry.sha256, entry.path);
+        break;
+    }
+  }
+  return fmt::format(R"sh(umask 022
+stage={0}
+tab=$(printf '\t')
+refuse() {{ echo "$1" >&2; exit 1; }}
+mkdir -p "$(dirname "$stage")" || exit 1
+while IFS=$tab read -r kind mode what path; do
+  case $kind in
+  folder) [ -d "$path" ] || mkdir "$path" || exit 1 ;;
+  mode) chmod "$mode" "$path" || exit 1 ;;
+  link)
+    [ ! -d "$path" ] || [ -L "$path" ] || refuse "$path is a folder there, and was to become a link"
+    rm -f "$path" && ln -s "$what" "$path" || exit 1 ;;
+  file | last)
+    [ ! -d "$path" ] || refuse "$path is a folder there, and was to become a file; to copy into it write $path/"
+    if [ "$kind" = file ]; then
+      cp "$stage/$what" "$stage/$what.copy" || exit 1
+      what=$what.copy
+    fi
+    chmod "$mode" "$stage/$what" && mv -f "$stage/$what" "$path" || exit 1 ;;
+  esac
+done <<'END OF LIST'
+{1}{2}END OF LIST
+status=$?
+[ "$status" != 0 ] || rm -rf "$stage"
+exit "$status"
+)sh",
+                     sh::quote(list.staging), lines, modes);
+}
+
+}  // namespace
+
+Result<CopyList> list_sources(const std::vector<std::string>& sources, const std::string& destination) {
+  if (!destination.starts_with('/')) {
+    return fail(Fault::usage, fmt::format("the destination {} is no absolute path", destination), "it is a path on the nodes, such as /opt/");
+  }
+  const bool folder = destination.ends_with('/') || sources.size() > 1;
+  auto base = fs::path(destination).lexically_normal().string();
+  while (base.size() > 1 && base.ends_with('/')) base.pop_back();
+  if (base == "/" && !folder) return fail(Fault::usage, "/ is no name for a copy");
+  CopyList list;
+  list.staging = (folder ? fs::path(base) : fs::path(base).parent_path()) / staging_name;
+  Lister lister(list);
+  if (folder && base != "/") list.entries.push_back({.kind = CopyEntry::Kind::folder, .path = base});
+  for (const auto& source : sources) {
+    auto path = expand_home(source).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();
+    auto name = path.filename().string();
+    if (name == "." || name == "..") name = fs::absolute(path).lexically_normal().parent_path().filename().string();
+    // A link that is named on the command line is what it points to, as with cp and scp.
+    std::error_code problem;
+    const auto real = fs::canonical(path, problem);
+    if (auto added = lister.add(problem ? path : real, folder ? (base == "/" ? "/" : base + "/") + name : base); !added) return fail(added.error());
+  }
+  std::set<std::string> paths;
+  for (const auto& entry : list.entries) {
+    if (!paths.insert(entry.path).second) return fail(Fault::usage, fmt::format("two sources would become {}", entry.path), "copy one of them elsewhere");
+  }
+  if (auto digested = lister.digest(); !digested) return fail(digested.error());
+  return list;
+}
+
+Distributed copy_to_nodes(Site& site, const CopyList& list, const CopyOptions& options) {
+  Distribution job{.phase = "copy",
+                   .folder = list.staging,
+                   .parcels = list.parcels,
+                   .chunk = list.chunk,
+                   .rate = options.rate,
+                   .chains = options.chains,
+                   .direct = options.direct};
+  std::set<std::string> all;
+  for (const auto& [sha256, parcel] : list.parcels) all.insert(sha256);
+  const auto looking = look(list);
+  for (const auto& node : site.nodes) {
+    job.wanted[node] = all;
+    job.look[node] = looking;
+  }
+  std::map<NodeId, std::set<std::size_t>> right;
+  job.wants = [&](const NodeId& node, const Observed& seen) {
+    auto& there = right[node];
+    for (const auto line : lines(seen.out)) {
+      if (const auto number = to_int(line); number && *number >= 0) there.insert(static_cast<std::size_t>(*number));
+    }
+    std::set<std::string> wanted;
+    for (std::size_t i = 0; i < list.entries.size(); ++i) {
+      if (list.entries[i].kind == CopyEntry::Kind::file && !there.contains(i)) wanted.insert(list.entries[i].sha256);
+    }
+    return wanted;
+  };
+  auto result = distribute(site, job);
+  if (site.stop.stop_requested()) return result;
+
+  std::vector<FramedJob> jobs;
+  for (const auto& node : site.nodes) {
+    if (result.failed.contains(node)) continue;
+    FramedScript script("copy to " + node);
+    script.add({.comment = "what has arrived to its place",
+                .script = placing(list, right[node]),
+                .deadline = std::chrono::seconds(60 + list.entries.size() / entries_per_second + list.bytes / slowest_disk)});
+    jobs.push_back({node, std::move(script)});
+  }
+  for (const auto& [node, answer] : run_framed(site, std::move(jobs), "copy: to its place")) {
+    std::optional<Error> error = answer.error;
+    if (!error) {
+      const auto frame = answer.frames.find(0);
+      if (frame == answer.frames.end() || frame->second.exit_status != 0) {
+        const auto said = frame == answer.frames.end() ? std::string("the script was cut off") : clean_output(trim(frame->second.err));
+        error = Error{.fault = Fault::remote, .what = fmt::format("what arrived could not be put in its place: {}", said)};
+      }
+    }
+    if (!error) continue;
+    error->node = node;
+    result.failed.insert_or_assign(node, *error);
+  }
+  return result;
+}
+
+}  // namespace podwright

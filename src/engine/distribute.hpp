@@ -1,0 +1,57 @@
+/// The same files to many nodes at the price of one: each node hands on what it receives while it
+/// receives it. src/relay is the part that runs on the nodes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "catalog/registry.hpp"
+#include "engine/site.hpp"
+
+namespace podwright {
+
+/// A file of the head's, named by its content.
+struct Parcel {
+  std::string name;  ///< for people
+  std::filesystem::path path;
+  std::uint64_t size = 0;
+  std::string hashes{};  ///< of its chunks, where they are known (base/digest.hpp: chunked_sha256)
+};
+
+struct Distribution {
+  std::string phase = "copy";  ///< as which progress is told
+  std::string folder;          ///< on the nodes: each file lies there under its SHA-256
+  std::map<std::string, Parcel> parcels{};                ///< by SHA-256, 64 hex digits
+  std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have
+  /// Read-only sh that looks at a node before anything is sent, and what the node wants in the light of
+  /// its output: for files that may be where they belong already. Without it: `wanted`.
+  std::map<NodeId, std::string> look{};
+  std::function<std::set<std::string>(const NodeId&, const Observed&)> wants{};
+  /// Has contents that some node lacks on this machine: sets their path and size. Those that cannot be
+  /// had are the answer. Without it they are where `parcels` says.
+  std::function<std::map<std::string, Error>(const std::set<std::string>& lacking, std::map<std::string, Parcel>& parcels)> provide{};
+  std::uint64_t chunk = 0;     ///< of the parcels' hashes; 0: they have none
+  std::uint64_t rate = 0;      ///< bytes a second that a node, or the head, sends at most; 0: no limit
+  std::size_t chains = 0;      ///< 0: as many as are best
+  bool direct = false;         ///< from the head to every node, over SSH alone
+};
+
+struct Distributed {
+  std::map<NodeId, Error> failed;
+  /// Bytes that a node lacked and has received.
+  std::map<NodeId, std::uint64_t> received;
+  std::uint64_t sent_by_head = 0;  ///< of contents
+};
+
+/// Has the files where they are wanted. Each node is asked what it has, by its digest; what it lacks
+/// goes along chains of nodes (engine/chains.hpp), over HTTP with a token of this transfer, every
+/// chunk proven on arrival. Nodes that cannot take part, and transfers too small for it to pay, are
+/// served over SSH. What was received of a file stays for the next attempt; nothing else does.
+Distributed distribute(Site& site, Distribution job);
+
+}  // namespace podwright

@@ -1,0 +1,12 @@
+/// The companion that podwright sends to nodes (src/relay), compiled in for every architecture that it
+/// was built for.
+#pragma once
+
+#include <string_view>
+
+namespace podwright {
+
+/// Gzipped, for a machine as `uname -m` names it; empty when there is none for it.
+std::string_view relay_program(std::string_view machine);
+
+}  // namespace podwright
