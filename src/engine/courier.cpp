@@ -6,6 +6,7 @@
 
 #include "base/shell.hpp"
 #include "base/text.hpp"
+#include "engine/pace.hpp"
 
 namespace podwright {
 
@@ -22,12 +23,12 @@ constexpr milliseconds is_lost_at_the_end{5000};
 /// Its start: a program of a megabyte and what an earlier transfer left are read.
 constexpr milliseconds start_limit{30000};
 constexpr milliseconds word_every{5000};
-/// A node that is slower than half of what comes to its predecessor, in so many looks in a row, and has
-/// fallen this many behind, holds up those behind it: they go past it.
+/// A node that receives less than half of what its predecessor did, in so many looks in a row, and has
+/// fallen a whole look behind, holds up those behind it: they go past it.
 constexpr milliseconds look_every{2000};
 constexpr int most_slow_looks = 3;
 /// How many predecessors a node knows; behind the last of them is the head.
-constexpr std::size_t most_peers = 16;
+constexpr std::size_t most_peers = 8;
 constexpr std::size_t longest_line = 4096;
 /// What is sent between two looks at what else there is to say.
 constexpr std::uint64_t frame_size = 256U << 10U;
@@ -101,11 +102,10 @@ class Courier : public TransportObserver {
   Courier(Site& site, const Convoy& convoy);
   Arrived run();
 
-  /// How many of so many bytes may be fed now.
-  std::uint64_t allow(std::uint64_t bytes);
-  void spent(std::uint64_t bytes) {
+  Pace& pace() { return pace_; }
+  void fed(std::uint64_t bytes) {
     fed_ += bytes;
-    allowance_ -= static_cast<double>(bytes);
+    pace_.spent(bytes);
   }
 
   void on_connected(const NodeId& node) override { site_.events.emit(events::NodeConnected{node}); }
@@ -131,8 +131,7 @@ class Courier : public TransportObserver {
   std::deque<Member> members_;
   std::map<NodeId, Member*> by_node_;
   std::size_t arrived_ = 0;
-  double allowance_ = 0;
-  Clock::time_point filled_ = Clock::now();
+  Pace pace_;
   Clock::time_point looked_ = Clock::now();
   std::uint64_t fed_ = 0;
   Arrived result_;
@@ -141,7 +140,7 @@ class Courier : public TransportObserver {
 std::string_view Member::next() {
   if (!out_.empty()) return out_;
   if (frame_left_ > 0) {
-    const auto allowed = courier_.allow(frame_left_);
+    const auto allowed = courier_.pace().allow(frame_left_);
     return convoy_.contents[object_].bytes.substr(static_cast<std::size_t>(offset_), static_cast<std::size_t>(allowed));
   }
   if (words_.empty() && feeding_) begin_frame();
@@ -158,7 +157,7 @@ void Member::begin_frame() {
     feeding_ = false;
     return;
   }
-  if (courier_.allow(1) == 0) return;
+  if (courier_.pace().allow(1) == 0) return;
   frame_left_ = std::min<std::uint64_t>(frame_size, convoy_.contents[object_].bytes.size() - offset_);
   say(fmt::format("data {} {} {}", object_, offset_, frame_left_));
 }
@@ -171,10 +170,10 @@ void Member::taken(std::size_t bytes) {
   }
   frame_left_ -= bytes;
   offset_ += bytes;
-  courier_.spent(bytes);
+  courier_.fed(bytes);
 }
 
-Courier::Courier(Site& site, const Convoy& convoy) : site_(site), convoy_(convoy) {
+Courier::Courier(Site& site, const Convoy& convoy) : site_(site), convoy_(convoy), pace_(convoy.rate) {
   for (const auto& content : convoy.contents) total_ += content.bytes.size();
   for (const auto& chain : convoy.chains) {
     std::vector<std::uint32_t> earlier;
@@ -244,16 +243,6 @@ Arrived Courier::run() {
   site_.events.emit(events::PhaseFinished{convoy_.phase, result_.failed.empty(),
                                           std::chrono::duration_cast<milliseconds>(Clock::now() - begun)});
   return std::move(result_);
-}
-
-std::uint64_t Courier::allow(std::uint64_t bytes) {
-  if (convoy_.rate == 0) return bytes;
-  const auto now = Clock::now();
-  const auto rate = static_cast<double>(convoy_.rate);
-  allowance_ += std::chrono::duration<double>(now - std::exchange(filled_, now)).count() * rate;
-  // It is asked every 50 ms at least.
-  allowance_ = std::min(allowance_, rate * 0.1);
-  return allowance_ < 1 ? 0 : std::min(bytes, static_cast<std::uint64_t>(allowance_));
 }
 
 void Courier::on_output(const NodeId& node, std::string_view bytes) {
@@ -362,7 +351,7 @@ void Courier::look_for_slow_ones() {
     const auto source = std::ranges::find_if(member.before, [&](std::uint32_t each) { return !members_[each].slow && !members_[each].over; });
     if (source == member.before.end()) continue;
     const auto& ahead = members_[*source];
-    const bool behind = ahead.received > member.received && ahead.received - member.received > 2 * ahead.peak;
+    const bool behind = ahead.received > member.received && ahead.received - member.received > ahead.peak;
     member.slow_looks = behind && got * 2 < ahead.peak ? member.slow_looks + 1 : 0;
     if (member.slow_looks < most_slow_looks) continue;
     member.slow = true;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
@@ -13,6 +14,7 @@
 #include "engine/chains.hpp"
 #include "engine/courier.hpp"
 #include "engine/fan_out.hpp"
+#include "engine/pace.hpp"
 #include "engine/relays.hpp"
 
 namespace podwright {
@@ -112,6 +114,22 @@ std::string receiver(const std::string& folder, const std::string& sha256) {
   return "sh -c " + sh::quote(script);
 }
 
+/// A file for one node, no faster than all together may go.
+class PacedFile : public Feed {
+ public:
+  PacedFile(std::string_view bytes, Pace& pace) : left_(bytes), pace_(pace) {}
+  std::string_view next() override { return left_.substr(0, static_cast<std::size_t>(pace_.allow(left_.size()))); }
+  void taken(std::size_t bytes) override {
+    left_.remove_prefix(bytes);
+    pace_.spent(bytes);
+  }
+  bool ended() override { return left_.empty(); }
+
+ private:
+  std::string_view left_;
+  Pace& pace_;
+};
+
 /// A transfer as it goes on.
 class Transfer {
  public:
@@ -131,6 +149,7 @@ class Transfer {
     lacking_.erase(node);
     result_.failed.insert_or_assign(node, std::move(error));
   }
+  [[nodiscard]] std::uint64_t slowest() const { return job_.rate == 0 ? slowest_link : std::min(slowest_link, job_.rate); }
   [[nodiscard]] std::uint64_t bytes_of(const std::set<std::string>& files) const {
     std::uint64_t bytes = 0;
     for (const auto& sha256 : files) bytes += job_.parcels.at(sha256).size;
@@ -269,7 +288,7 @@ void Transfer::by_relays() {
                   .folder = job_.folder,
                   .rate = job_.rate,
                   .chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes),
-                  .deadline = 2 * time_for(bytes, slowest_link)};
+                  .deadline = 2 * time_for(bytes, slowest())};
     for (const auto& sha256 : lacks) {
       const auto content = files_.at(sha256).bytes();
       const auto& parcel = job_.parcels.at(sha256);
@@ -316,15 +335,19 @@ void Transfer::by_ssh() {
   site_.events.emit(events::PhaseStarted{phase, rest.size()});
   const auto begun = std::chrono::steady_clock::now();
   std::size_t done = 0;
+  Pace pace(job_.rate);
   for (const auto& sha256 : rest) {
     if (site_.stop.stop_requested()) break;
     std::vector<Request> requests;
+    std::deque<PacedFile> paced;
     const auto bytes = files_.at(sha256).bytes();
     for (const auto& [node, lacks] : lacking_) {
       if (!lacks.contains(sha256)) continue;
-      requests.push_back({.node = node, .command = receiver(job_.folder, sha256), .attached = bytes, .max_output = 4096});
+      auto& request = requests.emplace_back(Request{.node = node, .command = receiver(job_.folder, sha256), .max_output = 4096});
+      if (job_.rate == 0) request.attached = bytes;
+      else request.feed = &paced.emplace_back(bytes, pace);
     }
-    for (auto& request : requests) request.deadline = time_for(bytes.size() * requests.size(), slowest_link);
+    for (auto& request : requests) request.deadline = time_for(bytes.size() * requests.size(), slowest());
     const auto& name = job_.parcels.at(sha256).name;
     for (auto& [node, reply] : site_.transport.run(requests, nullptr, site_.stop)) {
       if (reply && reply->exit_status == 0) {

@@ -83,7 +83,11 @@ struct Fetcher::Impl::Visit : std::enable_shared_from_this<Visit> {
   /// Calls `then` with the body's length once the header came; with an error's text otherwise.
   template <class Then>
   void ask(const std::string& target, const std::string& range, Then then) {
-    limit([then](auto& self) { self.close(), then(0, "it does not answer"); });
+    limit([then](auto& self) { self.close(), self.peer.strikes = most_strikes, then(0, "it does not answer"); });
+    // From the address that it knows us by.
+    error_code unbound;
+    socket.open(peer.endpoint.protocol(), unbound);
+    if (const auto own = asio::ip::make_address(fetcher->setup.listen, unbound); !unbound) socket.bind(tcp::endpoint(own, 0), unbound);
     socket.async_connect(peer.endpoint, [self = shared_from_this(), target, range, then](error_code problem) {
       if (self->closed) return;
       if (problem) return self->close(), then(0, problem.message());

@@ -77,7 +77,7 @@ class Relay : public Decoder {
     deadline_.async_wait([this](error_code problem) {
       if (!problem) fail("the time for the transfer is over");
     });
-    store_.emplace(setup_);
+    store_.emplace(setup_, [this] { say("at " + std::to_string(store_->proven_bytes())); });
     if (!store_->open()) return fail(store_->problem());
     server_.emplace(io_, setup_, *store_);
     std::string why;

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t recent_limit = 4U << 20U;
 /// Written back early, so that the end of a large file does not wait for all of it.
 constexpr std::uint64_t flush_every = 8U << 20U;
+constexpr std::uint64_t tell_every = 64U << 20U;
 
 bool make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
@@ -54,7 +55,7 @@ bool write_fully(int fd, std::string_view bytes, std::uint64_t offset) {
 
 }  // namespace
 
-Store::Store(const Setup& setup) : setup_(setup) {
+Store::Store(const Setup& setup, std::function<void()> working) : setup_(setup), working_(std::move(working)) {
   std::uint64_t next = 0;
   for (const auto& object : setup_.objects) {
     first_chunk_.push_back(next);
@@ -121,6 +122,7 @@ bool Store::take_up() {
     bytes.resize(static_cast<std::size_t>(chunk_size(current_, chunk)));
     if (proven_ + bytes.size() > size || !read_fully(part_, bytes.data(), bytes.size(), proven_)) break;
     if (!right(current_, chunk, bytes)) break;
+    if (proven_ / tell_every != (proven_ + bytes.size()) / tell_every) working_();
     proven_ += bytes.size();
     proven_bytes_ += bytes.size();
   }

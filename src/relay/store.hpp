@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,7 +23,8 @@ struct Position {
 
 class Store {
  public:
-  explicit Store(const Setup& setup);
+  /// `working` is called now and then while what is there is read, which may take minutes.
+  Store(const Setup& setup, std::function<void()> working);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -77,6 +79,7 @@ class Store {
   [[nodiscard]] std::string path(std::uint32_t object) const;
 
   const Setup& setup_;
+  std::function<void()> working_;
   std::vector<std::uint64_t> first_chunk_;  ///< of each object, in the hashes
   std::uint32_t current_ = 0;               ///< the object that is being received
   std::uint64_t proven_ = 0;                ///< of the current object

@@ -108,6 +108,28 @@ check_status "Ctrl-C" 130
 check "no relay goes on" everywhere '! pgrep -f podwright/[r]elay-'
 everywhere 'rm -rf /srv/.podwright-copy /srv/large'
 
+# A node whose link is slow: those behind it go past it. Its link is mended once they have everything.
+head -c 12000000 "$WORK/large" >"$WORK/half"
+NET=pwlab-$(sha256sum <<<"$LAB" | head -c 8)-net
+tc -n "$NET" qdisc replace dev m-cu01 root tbf rate 2mbit burst 32768 latency 50ms
+start copy --rate-limit 1M "$WORK/half" /srv/slow
+passed_by() { # cu03 had everything, and cu01 had not
+  local i journal
+  for ((i = 0; i < 600; i++)); do
+    journal=$(cat "$(ls -d "$LAB"/.podwright/runs/* | tail -n 1)/events.ndjson")
+    ! jq -e 'select(.event == "progress" and .phase == "copy" and .item == "cu01")' <<<"$journal" || return 1
+    ! jq -e 'select(.event == "progress" and .phase == "copy" and .item == "cu03")' <<<"$journal" || return 0
+    sleep 0.1
+  done
+  return 1
+}
+check "those behind a slow node do not wait for it" passed_by
+tc -n "$NET" qdisc del dev m-cu01 root
+ended
+check_status "it is served, too" 0
+check_error "and is named" "cu01 is slow"
+check "nothing is left of that" clean
+
 # ---------------------------------------------------------------- who cannot take part, and trees
 
 on cu02 'mv /usr/bin/gzip /usr/bin/gzip.away'

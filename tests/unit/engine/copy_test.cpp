@@ -73,7 +73,9 @@ TEST_CASE("a copy over SSH alone: what is there is not sent, a file is not put o
   chmod(dir.file("tree/sub").c_str(), 0500);
 
   Inventory inventory;
-  inventory.nodes = {Node{.name = "cu01", .address = "localhost"}};
+  inventory.nodes.emplace_back();
+  inventory.nodes.back().name = "cu01";
+  inventory.nodes.back().address = "localhost";
   testing::LocalNodes nodes;
   events::Bus bus;
   Site site{.inventory = inventory, .nodes = {"cu01"}, .transport = nodes, .events = bus};
@@ -103,6 +105,11 @@ TEST_CASE("a copy over SSH alone: what is there is not sent, a file is not put o
   result = copy_to_nodes(site, *list, {});
   CHECK(result.failed.empty());
   CHECK(result.sent_by_head == 3);
+  CHECK(slurp(there + "/same") == "one");
+
+  dir.write("to/tree/same", "else again");
+  result = copy_to_nodes(site, *list, {.rate = 100});
+  CHECK(result.failed.empty());
   CHECK(slurp(there + "/same") == "one");
 
   std::filesystem::remove(there + "/same");
