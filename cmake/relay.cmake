@@ -25,13 +25,13 @@ function(embed_relays room)
     find_file(ARM64_LIBCRYPTO libcrypto.a PATHS /usr/lib/aarch64-linux-gnu NO_DEFAULT_PATH)
     if(ARM64_CXX AND ARM64_LIBCRYPTO)
       set(arm64 ${CMAKE_BINARY_DIR}/podwright-relay-aarch64)
-      get_target_property(boost Boost::headers INTERFACE_INCLUDE_DIRECTORIES)
       add_custom_command(
         OUTPUT ${arm64}
         COMMAND ${ARM64_CXX} -std=c++20 ${RELAY_FLAGS} -DBOOST_ASIO_NO_DEPRECATED -I${CMAKE_SOURCE_DIR}/src
                 ${sources} ${RELAY_LINK_FLAGS} ${ARM64_LIBCRYPTO} -o ${arm64}
         DEPENDS ${sources} ${headers} VERBATIM COMMENT "Cross-compiling the relay for aarch64")
       pack_relay(aarch64 ${arm64} ${arm64})
+      set(PODWRIGHT_RELAY_AARCH64 ${arm64} PARENT_SCOPE)  # for its test
     else()
       message(STATUS "no aarch64-linux-gnu-g++ with a libcrypto.a: nodes of that architecture are served over SSH")
     endif()
