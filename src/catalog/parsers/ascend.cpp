@@ -23,7 +23,8 @@ std::vector<std::pair<std::int64_t, std::int64_t>> usages(std::string_view text)
   std::vector<std::pair<std::int64_t, std::int64_t>> all;
   for (std::size_t slash = text.find('/'); slash != std::string_view::npos; slash = text.find('/', slash + 1)) {
     const auto before = words(text.substr(0, slash));
-    const auto used = before.empty() ? std::nullopt : to_int(before.back());
+    if (before.empty()) continue;
+    const auto used = to_int(before.back());
     const auto total = leading_int(text.substr(slash + 1));
     if (used && total) all.emplace_back(*used, *total);
   }
