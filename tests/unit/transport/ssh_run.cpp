@@ -232,7 +232,7 @@ TEST_CASE("input can be made while the command runs, from what it says") {
   lab.trust(*sshd);
   SshTransport transport({lab.node("a", sshd->port)}, lab.options());
   testing::Conversation talk(3);
-  auto request = command("a", "sh -c 'read -r first; echo \"$first\"; while read -r x; do echo \"got $x\"; done; echo bye'", "given\n");
+  auto request = command("a", "sh -c 'read -r first; echo \"$first\"; while read -r x; do echo \"got $x\"; done; sleep 0.5; echo bye'", "given\n");
   request.feed = &talk;
   auto results = transport.run({request}, &talk, {});
   REQUIRE_MESSAGE(results.at("a"), results.at("a").error().message());
