@@ -58,7 +58,7 @@ struct Inventory {
   std::string file;       ///< cluster.toml itself
   std::string directory;  ///< the folder of cluster.toml: relative paths start here
   std::string state_dir;  ///< absolute, or relative to where podwright runs
-  double quorum = 0.5;    ///< share of healthy nodes below which apply begins nothing more
+  double quorum = 0;      ///< share of healthy nodes below which apply begins nothing more
   SshSettings ssh;        ///< the defaults
   Value::Table vars;
   std::vector<Node> nodes;

@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # In megabits a second. What two busy cores can fill with four flows at a time; more would measure them and not
 # the links. PODWRIGHT_FABRIC_RATE=1000 where there is more.
-RATE=${PODWRIGHT_FABRIC_RATE:-200}
+RATE=${PODWRIGHT_FABRIC_RATE:-100}
 SLOW=$((RATE * 4 / 10))mbit
 
 lab_up 9 --rate "${RATE}mbit" --leaves 2

@@ -67,7 +67,7 @@ TEST_CASE("an empty file is a cluster of nobody with the defaults") {
   const auto inventory = loaded("");
   CHECK(inventory.nodes.empty());
   CHECK(inventory.name == "cluster");
-  CHECK(inventory.quorum == 0.5);
+  CHECK(inventory.quorum == 0);
   CHECK(inventory.ssh.user == "root");
   CHECK_FALSE(inventory.ssh.user_set);
   CHECK(inventory.state_dir == inventory.directory + "/.podwright");
