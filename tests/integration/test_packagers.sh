@@ -136,7 +136,7 @@ packages_and_sources() { # LOCKS
     $1 | grep pw- | tr -s ' \t' ' '; } 2>/dev/null | sort"
 }
 
-world() { # ID DEFINITION GLOB LOCKS CUT-OFF
+world() { # ID DEFINITION GLOB LOCKS CUT-OFF LATER UNDONE: the state of what undo takes back
   local id=$1 definition=$2 pattern=$3 locks=$4 cut_off=$5
   on head "rm -f /etc/os-release; printf 'ID=%s\nVERSION_ID=1\nPRETTY_NAME=%s\n' '$id' '$id' >/etc/os-release" >>"$LOG"
   local before
@@ -195,18 +195,18 @@ TOML
   check_status "$id: everything goes" 0
   check "$id: with the repository" on head "! test -e $definition && ! test -e /opt/pw-tool && ! test -e /opt/pw-app"
 
-  apply good version=2.0-1 tool=held app=present
+  apply good version=2.0-1 "tool=$7" app=present
   check "$id: there once more" has 2.0
   pw_json undo --yes
   check_status "$id: undo" 0
-  check "$id: takes packages, holds, repository and key back" equal "$(packages_and_sources "$locks")" "$before"
+  check "$id: takes packages, repository and key back" equal "$(packages_and_sources "$locks")" "$before"
 }
 
 world debian /etc/apt/sources.list.d/pw.sources '1.1*' 'apt-mark showhold' \
-  'apt-mark unhold pw-tool; dpkg --unpack /srv/deb/pw-tool_1.0-1_all.deb' 3.0
+  'apt-mark unhold pw-tool; dpkg --unpack /srv/deb/pw-tool_1.0-1_all.deb' 3.0 held
 world rocky /etc/yum.repos.d/pw.repo '1.1*' 'dnf -q versionlock list' \
-  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 4.0
+  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 4.0 present
 # Debian's zypper and dnf-plugins-core exclude each other.
 on head 'DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends zypper; rpm -e --allmatches gpg-pubkey' >>"$LOG"
 world opensuse-leap /etc/zypp/repos.d/pw.repo 1.1-1 'zypper -n locks' \
-  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 5.0
+  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 5.0 present

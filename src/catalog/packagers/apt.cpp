@@ -230,8 +230,9 @@ pw_goes() {
       comm -12 - "$t/deps"
   } | sort -u >"$t/goes"
 }
-pw_purge() { pw_apt purge "$@"; }
-pw_drop() { pw_apt remove "$@"; }
+# What podwright put on hold goes too.
+pw_purge() { pw_apt --allow-change-held-packages purge "$@"; }
+pw_drop() { pw_apt --allow-change-held-packages remove "$@"; }
 pw_marks() {
   set -- $entries
   sh "$1/state" >"$t/state" || return
