@@ -129,9 +129,10 @@ has() { # VERSION, or nothing
   equal "$(on head 'cat /opt/pw-tool 2>/dev/null')" "$1"
 }
 
-# Packages of both databases, keys, sources and holds.
+# Packages of both databases, sources with their keys, and holds. Not the keys that zypper has put into rpm's own
+# database: they are everybody's there, and stay.
 packages_and_sources() { # LOCKS
-  on head "{ rpm -qa; dpkg-query -W -f '\${Package} \${Version} \${Status}\n'
+  on head "{ rpm -qa | grep -v ^gpg-pubkey; dpkg-query -W -f '\${Package} \${Version} \${Status}\n'
     ls /etc/apt/sources.list.d /etc/apt/keyrings /etc/apt/preferences.d /etc/yum.repos.d /etc/zypp/repos.d
     $1 | grep pw- | tr -s ' \t' ' '; } 2>/dev/null | sort"
 }
