@@ -6,6 +6,7 @@
 
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "catalog/parsers/management.hpp"
 
 namespace podwright {
 
@@ -28,32 +29,25 @@ Result<std::string> scontrol(std::vector<std::string> arguments, const std::stop
   return ran->out;
 }
 
-/// One line without what scontrol's syntax would take apart.
+/// One line without what scontrol's syntax would take apart. Blanks are single, as in the reason that is read back.
 std::string plain(std::string_view text) {
-  std::string line;
-  for (const char c : clean_output(text)) {
-    if (c == '\n' || c == '\t') line += ' ';
-    else if (c != '"' && c != '\'' && c != '[') line += c;
-  }
-  return line;
+  auto line = clean_output(text);
+  std::erase_if(line, [](char c) { return c == '"' || c == '\'' || c == '['; });
+  const auto parts = words(line);
+  return join({parts.begin(), parts.end()}, " ");
 }
 
 }  // namespace
 
 Result<SlurmNode> read_slurm_node(std::string_view printed) {
+  const auto nodes = parsing::parse_scontrol_nodes(printed);
+  if (!nodes) return fail(nodes.error());
   SlurmNode node;
-  for (const auto word : words(printed)) {
-    if (word.starts_with("State=")) node.state = word.substr(6);
+  for (const auto& [name, value] : nodes->front()) {
+    if (name == "State") node.state = value;
+    if (name == "Reason") node.reason = value.substr(0, value.find(" ["));
   }
-  if (node.state.empty()) {
-    return fail(Fault::remote, "scontrol does not say which state the node has: " +
-                                   clean_output(trim(printed)).substr(0, 200));
-  }
-  const auto at = printed.find(" Reason=");
-  if (at == std::string_view::npos) return node;
-  auto reason = printed.substr(at + 8);
-  reason = reason.substr(0, reason.find('\n'));
-  node.reason = trim(reason.substr(0, reason.find(" [")));
+  if (node.state.empty()) return fail(Fault::remote, "scontrol does not say which state the node has");
   return node;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "catalog/parsers/management.hpp"
 #include "catalog/probes/reading.hpp"
 
 namespace podwright::judging {
@@ -22,25 +23,6 @@ echo end
 )sh";
 
 namespace {
-
-/// "NodeName=cu01 Arch=x86_64 … Reason=bad disk [root@2026-01-31T12:00:00]": values have no blanks, but for
-/// a few that run to the next word with an equals sign (OS, Reason).
-void read_fields(std::string_view text, SlurmNode& node) {
-  std::string key;
-  for (const auto word : words(text)) {
-    const auto at = word.find('=');
-    // A key is letters; an address or a time in a reason may hold an equals sign later on.
-    const bool starts_field = at != std::string_view::npos && at > 0 && key != "Reason" &&
-                              word.substr(0, at).find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:/_") ==
-                                  std::string_view::npos;
-    if (starts_field) {
-      key = word.substr(0, at);
-      node.fields[key] = word.substr(at + 1);
-    } else if (!key.empty()) {
-      node.fields[key] += " " + std::string(word);
-    }
-  }
-}
 
 bool is_in_profile(const Expectation& expectation) {
   const auto* slurmd = expectation.profile.find("service/slurmd");
@@ -66,8 +48,10 @@ Result<SlurmNode> read_slurm_node(const Observed& observed) {
     } else if (line.text.starts_with("status=")) {
       status = line.text.substr(7);
     } else if (line.text.starts_with("NodeName=") && status == "0") {
+      const auto nodes = parsing::parse_scontrol_nodes(line.text);
+      if (!nodes) return fail(nodes.error());
       node.known = true;
-      read_fields(line.text, node);
+      node.fields = {nodes->front().begin(), nodes->front().end()};
     } else {
       node.complaint = trim(line.text.substr(0, 200));  // the last line is the verdict
     }

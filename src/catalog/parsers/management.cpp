@@ -132,31 +132,15 @@ Result<Json> sinfo_as_json(std::string_view text) {
   return Json{{"rows", all}};
 }
 
-/// scontrol show node: "Key=value" with blanks only within OS= and Reason=; a node's lines are indented, an empty
-/// one ends it, and with -o all of it is one line.
 Result<Json> scontrol_as_json(std::string_view text) {
+  const auto parsed = parse_scontrol_nodes(text);
+  if (!parsed) return fail(parsed.error());
   Json nodes = Json::array();
-  std::string key;
-  for (const auto& line : numbered(text)) {
-    for (const auto word : words(line.text)) {
-      const auto at = word.find('=');
-      const bool is_key = at != std::string_view::npos && at > 0 &&
-                          word.substr(0, at).find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:/_") == std::string_view::npos &&
-                          (key != "Reason" || word.starts_with("NodeName="));
-      if (is_key && word.starts_with("NodeName=")) nodes.push_back(Json::object());
-      if (nodes.empty()) return malformed(line, "stands before the first NodeName=");
-      if (is_key) {
-        key = word.substr(0, at);
-        nodes.back()[key] = std::string(word.substr(at + 1));
-      } else if (!key.empty()) {
-        nodes.back()[key] = nodes.back()[key].get<std::string>() + " " + std::string(word);
-      }
-    }
-    if (key == "Reason") key.clear();  // it ends with its line
-  }
-  if (nodes.empty()) return nothing_known(text, "no NodeName=");
-  for (auto& node : nodes) {
+  for (const auto& fields : *parsed) {
+    Json node = Json::object();
+    for (const auto& [key, value] : fields) node[key] = value;
     if (node.contains("State")) node["states"] = state_words(node["State"].get<std::string>());
+    nodes.push_back(std::move(node));
   }
   return Json{{"nodes", nodes}};
 }
@@ -168,5 +152,34 @@ const Registered sinfo{Parser{.kind = "sinfo", .summary = "the nodes and their s
 const Registered scontrol{Parser{.kind = "scontrol-node", .summary = "what Slurm's controller knows of nodes", .command = "scontrol -o show node", .parse = scontrol_as_json}};
 
 }  // namespace
+
+/// "Key=value" with blanks only within OS= and Reason=; a node's lines are indented, an empty one ends it, and with
+/// --oneliner all of it is one line.
+Result<std::vector<SlurmFields>> parse_scontrol_nodes(std::string_view text) {
+  std::vector<SlurmFields> nodes;
+  std::string key;
+  for (const auto& line : numbered(text)) {
+    for (const auto word : words(line.text)) {
+      const auto at = word.find('=');
+      const bool is_key = at != std::string_view::npos && at > 0 &&
+                          word.substr(0, at).find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:/_") == std::string_view::npos &&
+                          (key != "Reason" || word.starts_with("NodeName="));
+      if (is_key && word.starts_with("NodeName=")) nodes.emplace_back();
+      if (nodes.empty()) return malformed(line, "stands before the first NodeName=");
+      auto& fields = nodes.back();
+      if (is_key) {
+        key = word.substr(0, at);
+        auto same = std::ranges::find(fields, key, &SlurmFields::value_type::first);
+        if (same == fields.end()) fields.emplace_back(key, word.substr(at + 1));
+        else same->second = word.substr(at + 1);
+      } else if (!key.empty()) {
+        std::ranges::find(fields, key, &SlurmFields::value_type::first)->second += " " + std::string(word);
+      }
+    }
+    if (key == "Reason") key.clear();  // it ends with its line
+  }
+  if (nodes.empty()) return nothing_known(text, "no NodeName=");
+  return nodes;
+}
 
 }  // namespace podwright::parsing

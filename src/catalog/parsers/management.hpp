@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -21,6 +22,10 @@ struct SelEvent {
   std::string direction;  ///< "Asserted", "Deasserted"
 };
 Result<std::vector<SelEvent>> parse_ipmi_sel(std::string_view text);
+
+/// `scontrol show node`, with or without --oneliner: the fields of each node, in its order.
+using SlurmFields = std::vector<std::pair<std::string, std::string>>;
+Result<std::vector<SlurmFields>> parse_scontrol_nodes(std::string_view text);
 
 /// `hl-smi -Q index,bus_id,… -f csv`: a row for each accelerator, its cells by name.
 Result<std::vector<std::map<std::string, std::string>>> parse_hl_smi(std::string_view text);
