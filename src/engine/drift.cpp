@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "catalog/checks/judging.hpp"
 #include "engine/gather.hpp"
 
 namespace podwright {
@@ -42,38 +43,29 @@ bool is_known(const Facts& facts, std::string_view aspect) {
   return !lacks("os");
 }
 
-/// The value of more than half of those that have a say; empty when there is none.
-std::string majority(const std::map<std::string, std::size_t>& votes) {
-  std::size_t all = 0;
-  for (const auto& [value, count] : votes) all += count;
-  for (const auto& [value, count] : votes) {
-    if (2 * count > all) return value;
-  }
-  return {};
-}
-
 DriftClass compare(std::vector<NodeId> nodes, const std::map<NodeId, Facts>& facts) {
-  std::map<NodeId, Aspects> aspects;
+  std::map<const Facts*, Aspects> aspects;
   std::set<std::string> names;
   for (const auto& node : nodes) {
-    aspects[node] = aspects_of(facts.at(node));
-    for (const auto& [name, value] : aspects[node]) names.insert(name);
+    const auto& one = facts.at(node);
+    for (const auto& [name, value] : aspects.emplace(&one, aspects_of(one)).first->second) names.insert(name);
   }
   std::map<NodeId, std::vector<Difference>> differences;
   for (const auto& name : names) {
-    std::map<NodeId, std::string> values;
-    std::map<std::string, std::size_t> votes;
+    std::vector<judging::Peer> voters;
     for (const auto& node : nodes) {
-      if (!is_known(facts.at(node), name)) continue;
-      const auto found = aspects[node].find(name);
-      auto& value = values[node];
-      value = found == aspects[node].end() || found->second.empty() ? "none" : found->second;
-      ++votes[value];
+      if (is_known(facts.at(node), name)) voters.push_back({.node = node, .facts = &facts.at(node)});
     }
-    if (votes.size() < 2) continue;
-    const auto usual = majority(votes);
-    for (const auto& [node, value] : values) {
-      if (value != usual) differences[node].push_back({name, value, usual});
+    const auto value_of = [&](const Facts& one) -> std::string {
+      const auto found = aspects.at(&one).find(name);
+      return found == aspects.at(&one).end() || found->second.empty() ? "none" : found->second;
+    };
+    const auto vote = judging::vote(voters, value_of);
+    if (vote.holders == vote.voters) continue;
+    for (const auto& voter : voters) {
+      const auto value = value_of(*voter.facts);
+      if (vote.clear && value == vote.usual) continue;
+      differences[NodeId(voter.node)].push_back({name, value, vote.clear ? vote.usual : std::string()});
     }
   }
   DriftClass result{.nodes = std::move(nodes), .alike = {}, .odd = {}};
