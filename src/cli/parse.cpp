@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <iostream>
 #include <memory>
@@ -22,24 +21,12 @@ struct Options {
 /// More than any tool prints of one node; a snapshot keeps less.
 constexpr std::size_t most_bytes = 64U << 20U;
 
-struct Kind {
-  std::string_view name;
-  std::string_view command;
-  std::string_view summary;
-};
-
-std::vector<Kind> all_kinds() {
-  std::vector<Kind> all;
-  for (const auto& parser : catalog<Parser>()) all.push_back({parser.kind, parser.command, parser.summary});
-  return all;
-}
-
 Outcome list_kinds(const App& app) {
   Table table({"kind", "what prints it", "what"});
   Json kinds = Json::array();
-  for (const auto& kind : all_kinds()) {
-    table.add({std::string(kind.name), std::string(kind.command), std::string(kind.summary)});
-    kinds.push_back({{"kind", kind.name}, {"command", kind.command}, {"summary", kind.summary}});
+  for (const auto& one : catalog<Parser>()) {
+    table.add({std::string(one.kind), std::string(one.command), std::string(one.summary)});
+    kinds.push_back({{"kind", one.kind}, {"command", one.command}, {"summary", one.summary}});
   }
   return {.document = {{"kinds", kinds}}, .text = table.text(app.width(), 0, app.style())};
 }
@@ -60,14 +47,14 @@ Result<Outcome> run_parse(App& app, const Options& options) {
     return fail(Fault::usage, "KIND is missing", "`podwright parse --list` shows the kinds");
   }
   const auto& kind = options.kinds.front();
-  std::vector<std::string> known;
-  for (const auto& one : all_kinds()) known.emplace_back(one.name);
-  if (std::ranges::find(known, kind) == known.end()) {
-    return fail(Fault::usage, fmt::format("unknown kind \"{}\"{}", kind, did_you_mean(kind, known)), "`podwright parse --list` shows the kinds");
+  const auto* parser = find_in_catalog<Parser>(kind);
+  if (parser == nullptr) {
+    return fail(Fault::usage, fmt::format("unknown kind \"{}\"{}", kind, did_you_mean(kind, names_in_catalog<Parser>())),
+                "`podwright parse --list` shows the kinds");
   }
   const auto input = read_input();
   if (!input) return fail(input.error());
-  const auto parsed = find_in_catalog<Parser>(kind)->parse(*input);
+  const auto parsed = parser->parse(*input);
   if (!parsed) return fail(Fault::usage, fmt::format("this is not the output of {}: {}", kind, parsed.error().what), parsed.error().hint);
   Outcome outcome{.document = {{"kind", kind}}};
   outcome.document.update(*parsed);
