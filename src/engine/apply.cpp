@@ -417,8 +417,10 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
 
   const auto quorum = site.inventory.quorum;
   std::vector<NodeId> ready;
-  for (const auto& [name, node] : applied.nodes) {
-    if (node.status == NodeStatus::ok && !below_quorum(applied, quorum)) ready.push_back(name);
+  if (!below_quorum(applied, quorum)) {
+    for (const auto& [name, node] : applied.nodes) {
+      if (node.status == NodeStatus::ok) ready.push_back(name);
+    }
   }
   for (auto& [name, error] : place_artifacts(site, planned.plan, ready)) {
     const bool lost = error.fault == Fault::unreachable && error.node;
