@@ -1,7 +1,9 @@
 #include "repo/download.hpp"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -72,8 +74,11 @@ class Transfer {
   Status begin() {
     ++attempt_;
     message_[0] = '\0';
+    arrived_ = 0;
     std::error_code problem;
     if (auto made = make_directories(wanted_.path.parent_path()); !made) return made;
+    // What changes on its server has no beginning that could be gone on with.
+    if (wanted_.if_newer) fs::remove(part_, problem);
     const auto have = fs::file_size(part_, problem);
     from_ = problem ? 0 : have;
     file_.reset(std::fopen(part_.c_str(), "abe"));
@@ -97,6 +102,14 @@ class Transfer {
     set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(from_));
     set(CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
     set(CURLOPT_WRITEDATA, this);
+    struct stat there {};
+    if (wanted_.if_newer) {
+      set(CURLOPT_FILETIME, 1L);
+      if (::stat(wanted_.path.c_str(), &there) == 0) {
+        set(CURLOPT_TIMECONDITION, static_cast<long>(CURL_TIMECOND_IFMODSINCE));
+        set(CURLOPT_TIMEVALUE_LARGE, static_cast<curl_off_t>(there.st_mtim.tv_sec));
+      }
+    }
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
     set(CURLOPT_XFERINFODATA, this);
@@ -109,6 +122,10 @@ class Transfer {
   End finish(CURLcode code, Error& error) {
     long status = 0;
     ::curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    long unmet = 0;
+    ::curl_easy_getinfo(easy_.get(), CURLINFO_CONDITION_UNMET, &unmet);
+    curl_off_t changed = -1;
+    ::curl_easy_getinfo(easy_.get(), CURLINFO_FILETIME_T, &changed);
     const bool flushed = std::fflush(file_.get()) == 0;
     file_.reset();
     easy_.reset();
@@ -116,7 +133,24 @@ class Transfer {
     const bool range_refused = status == 416 || code == CURLE_RANGE_ERROR;
     if (from_ > 0 && range_refused) return take(error);
     if (code == CURLE_OK && !flushed) code = CURLE_WRITE_ERROR;
+    if (code == CURLE_OK && (unmet != 0 || status == 304)) {
+      std::error_code ignored;
+      fs::remove(part_, ignored);
+      return End::done;
+    }
+    if (code == CURLE_OK && wanted_.if_newer && changed > 0) {
+      const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = static_cast<time_t>(changed), .tv_nsec = 0}};
+      ::utimensat(AT_FDCWD, part_.c_str(), times, 0);
+    }
     if (code == CURLE_OK) return take(error);
+    if (too_large_) {
+      std::error_code ignored;
+      fs::remove(part_, ignored);
+      error = {.fault = Fault::validation,
+               .what = fmt::format("{} is larger than the {} bytes that it should have", wanted_.url, wanted_.most_bytes),
+               .hint = "the file behind the URL was replaced or damaged"};
+      return End::failed;
+    }
     error = explain(code, status);
     if (!may_get_better(code, status)) return End::failed;
     return again_or_failed();
@@ -193,6 +227,11 @@ class Transfer {
         if (!transfer.file_) return 0;
       }
     }
+    transfer.arrived_ += length;
+    if (const auto most = transfer.wanted_.most_bytes; most > 0 && transfer.from_ + transfer.arrived_ > most) {
+      transfer.too_large_ = true;
+      return 0;
+    }
     return std::fwrite(bytes, 1, length, transfer.file_.get());
   }
 
@@ -214,6 +253,8 @@ class Transfer {
   std::unique_ptr<std::FILE, FileDeleter> file_;
   std::array<char, CURL_ERROR_SIZE> message_{};
   std::uint64_t from_ = 0;  ///< bytes that were there before this attempt
+  std::uint64_t arrived_ = 0;  ///< in this attempt
+  bool too_large_ = false;
   bool checked_range_ = false;
   int attempt_ = 0;
   Clock::time_point not_before_{};

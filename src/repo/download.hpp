@@ -19,6 +19,10 @@ struct Download {
   std::string url;             ///< http, https or file
   std::filesystem::path path;  ///< where it is put; its parents are made
   std::string sha256;          ///< 64 hex digits; empty: whatever comes
+  /// The file at `path`, when there is one, is kept unless the server has a newer one.
+  bool if_newer = false;
+  /// A server that sends more is cut off; 0: however much it is.
+  std::uint64_t most_bytes = 0;
 };
 
 struct DownloadOptions {

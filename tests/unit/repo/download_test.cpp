@@ -180,6 +180,21 @@ TEST_CASE("bytes with another digest are refused and not kept") {
   CHECK_FALSE(fs::exists(folder.path / "f.part"));
 }
 
+TEST_CASE("a server that sends more than there should be is cut off") {
+  Server server;
+  const Folder folder;
+  const Download large{.url = server.url("plain", 100000), .path = folder.path / "f", .sha256 = "", .most_bytes = 99999};
+  const auto failed = download({large}, quick());
+  REQUIRE(failed.contains(large.url));
+  CHECK(failed.at(large.url).fault == Fault::validation);
+  CHECK(failed.at(large.url).what.find("larger than the 99999 bytes") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder.path / "f"));
+  CHECK_FALSE(fs::exists(folder.path / "f.part"));
+  CHECK(server.requests().size() == 1);
+  const Download fits{.url = server.url("cut", 100000), .path = folder.path / "f", .sha256 = sha256_hex(pattern(100000)), .most_bytes = 100000};
+  CHECK(download({fits}, quick()).empty());
+}
+
 TEST_CASE("a beginning left by another version of the file is dropped, one that is whole is taken") {
   Server server;
   const Folder folder;
