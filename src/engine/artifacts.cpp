@@ -10,6 +10,7 @@
 #include "base/shell.hpp"
 #include "base/text.hpp"
 #include "engine/distribute.hpp"
+#include "engine/download_progress.hpp"
 #include "repo/download.hpp"
 
 namespace podwright {
@@ -59,20 +60,7 @@ std::map<std::string, fs::path> fetch(Site& site, const std::map<std::string, Ar
   constexpr auto phase = "fetch";
   site.events.emit(events::PhaseStarted{phase, downloads.size()});
   const auto begun = std::chrono::steady_clock::now();
-  std::map<std::string, std::uint64_t> tenths;
-  std::size_t done = 0;
-  DownloadOptions options{.stop = site.stop};
-  options.progress = [&](const Download& file, std::uint64_t have, std::uint64_t total) {
-    if (total == 0) return;
-    // A line for every tenth: a bar of many files would not move for one that is large.
-    auto& last = tenths[file.url];
-    const auto now = have * 10 / total;
-    if (now <= last) return;
-    last = now;
-    if (now == 10) ++done;
-    site.events.emit(events::Progress{phase, done, downloads.size(),
-                                      fmt::format("{} {} %", file.url, now * 10)});
-  };
+  const DownloadOptions options{.stop = site.stop, .progress = download_progress(site.events, phase, downloads.size())};
   const auto lost = download(downloads, options);
   for (const auto& file : downloads) {
     if (const auto found = lost.find(file.url); found != lost.end()) failed.emplace(file.sha256, found->second);

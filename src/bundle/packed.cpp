@@ -1,0 +1,349 @@
+#include "bundle/packed.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace podwright {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Packages are compressed already: more than this costs time and gains nothing.
+constexpr int compression_level = 3;
+constexpr std::size_t block_size = std::size_t{1} << 20U;
+
+struct FileCloser {
+  void operator()(std::FILE* file) const { (void)std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, FileCloser>;
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
+  }
+  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
+    std::string text;
+    for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+bool is_plain_member(std::string_view path) {
+  if (path.empty() || path.size() > 4096 || path.front() == '/') return false;
+  if (std::ranges::any_of(path, [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '\\'; })) return false;
+  return std::ranges::none_of(split(path, '/'), [](auto part) { return part.empty() || part == "." || part == ".."; });
+}
+
+// --- writing -------------------------------------------------------------------------------------------
+
+struct Packer::Impl {
+  fs::path file;
+  fs::path temporary;
+  File out{};
+  std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> zstd{ZSTD_createCCtx(), &ZSTD_freeCCtx};
+  std::unique_ptr<archive, int (*)(archive*)> tar{archive_write_new(), &archive_write_free};
+  std::vector<char> buffer = std::vector<char>(ZSTD_CStreamOutSize());
+  Sha256 digest{};
+  std::uint64_t written = 0;
+  std::string problem{};
+
+  bool compress(std::string_view bytes, ZSTD_EndDirective mode) {
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    for (;;) {
+      ZSTD_outBuffer packed{buffer.data(), buffer.size(), 0};
+      const auto left = ZSTD_compressStream2(zstd.get(), &packed, &in, mode);
+      if (ZSTD_isError(left) != 0) {
+        problem = ZSTD_getErrorName(left);
+        return false;
+      }
+      if (packed.pos > 0) {
+        digest.add({buffer.data(), packed.pos});
+        written += packed.pos;
+        if (std::fwrite(buffer.data(), 1, packed.pos, out.get()) != packed.pos) {
+          problem = "no more bytes could be written";
+          return false;
+        }
+      }
+      if (mode == ZSTD_e_end ? left == 0 : in.pos == in.size) return true;
+    }
+  }
+
+  static la_ssize_t on_bytes(archive*, void* self, const void* bytes, std::size_t size) {
+    auto& impl = *static_cast<Impl*>(self);
+    if (!impl.compress({static_cast<const char*>(bytes), size}, ZSTD_e_continue)) return -1;
+    return static_cast<la_ssize_t>(size);
+  }
+
+  [[nodiscard]] tl::unexpected<Error> failure() const {
+    const char* said = archive_error_string(tar.get());
+    return fail(Fault::internal, fmt::format("{} cannot be written: {}", file.string(), !problem.empty() ? problem : said == nullptr ? "unknown reason" : said),
+                fmt::format("is there room in {}?", file.parent_path().empty() ? "." : file.parent_path().string()));
+  }
+
+  Status header(const std::string& path, std::uint64_t size) {
+    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(), &archive_entry_free);
+    archive_entry_set_pathname(entry.get(), path.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(size));
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0644);
+    archive_entry_set_mtime(entry.get(), 0, 0);
+    if (archive_write_header(tar.get(), entry.get()) != ARCHIVE_OK) return failure();
+    return {};
+  }
+};
+
+Packer::Packer(const fs::path& file) : impl_(std::make_unique<Impl>()) {
+  impl_->file = file;
+  impl_->temporary = file.string() + ".part-" + random_hex(4);
+}
+
+Packer::~Packer() {
+  if (!impl_->temporary.empty()) ::unlink(impl_->temporary.c_str());
+}
+
+Status Packer::open() {
+  auto& impl = *impl_;
+  impl.out.reset(std::fopen(impl.temporary.c_str(), "wbe"));
+  if (!impl.out) return impl.failure();
+  auto* zstd = impl.zstd.get();
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, compression_level);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+  // With workers the bytes do not depend on how many there are; without they would be others.
+  const auto workers = std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
+  if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, static_cast<int>(workers))) != 0) {
+    return fail(Fault::internal, "this libzstd was built without threads, which would change the bytes of bundles", "use Debian's libzstd");
+  }
+  // A job each: 8 MiB bounds the memory, whatever the number of processors.
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_jobSize, 8 << 20);
+  auto* tar = impl.tar.get();
+  archive_write_set_format_pax_restricted(tar);
+  archive_write_set_bytes_per_block(tar, static_cast<int>(block_size));
+  archive_write_set_bytes_in_last_block(tar, 1);
+  if (archive_write_open(tar, impl_.get(), nullptr, &Impl::on_bytes, nullptr) != ARCHIVE_OK) return impl.failure();
+  return {};
+}
+
+Status Packer::add(const std::string& path, std::string_view content) {
+  if (auto headed = impl_->header(path, content.size()); !headed) return headed;
+  if (archive_write_data(impl_->tar.get(), content.data(), content.size()) != static_cast<la_ssize_t>(content.size())) return impl_->failure();
+  return {};
+}
+
+Status Packer::add_file(const std::string& path, const fs::path& source, std::uint64_t size, const std::string& sha256) {
+  const File in(std::fopen(source.c_str(), "rbe"));
+  if (!in) return fail(Fault::internal, source.string() + " cannot be read");
+  if (auto headed = impl_->header(path, size); !headed) return headed;
+  Sha256 digest;
+  std::vector<char> block(block_size);
+  std::uint64_t total = 0;
+  for (;;) {
+    const auto got = std::fread(block.data(), 1, block.size(), in.get());
+    if (got == 0) break;
+    total += got;
+    digest.add({block.data(), got});
+    if (total > size || archive_write_data(impl_->tar.get(), block.data(), got) != static_cast<la_ssize_t>(got)) break;
+  }
+  if (!impl_->problem.empty()) return impl_->failure();
+  if (total != size || digest.hex() != sha256) {
+    return fail(Fault::validation, fmt::format("{} is not what the lock says any more: it was changed after it was fetched", source.string()),
+                "remove it and try again: it is fetched anew");
+  }
+  return {};
+}
+
+Result<Packer::Packed> Packer::finish() {
+  auto& impl = *impl_;
+  if (archive_write_close(impl.tar.get()) != ARCHIVE_OK || !impl.compress({}, ZSTD_e_end) || std::fflush(impl.out.get()) != 0 ||
+      ::fsync(::fileno(impl.out.get())) != 0) {
+    return impl.failure();
+  }
+  impl.out.reset();
+  std::error_code problem;
+  fs::rename(impl.temporary, impl.file, problem);
+  if (problem) {
+    impl.problem = problem.message();
+    return impl.failure();
+  }
+  impl.temporary.clear();
+  return Packed{.bytes = impl.written, .sha256 = impl.digest.hex()};
+}
+
+// --- reading -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The tar's bytes, as they come out of zstd.
+class Source {
+ public:
+  Status open(const fs::path& file) {
+    in_.reset(std::fopen(file.c_str(), "rbe"));
+    if (!in_) return fail(Fault::usage, file.string() + " cannot be read", "is that the bundle's path?");
+    // 128 MiB: what zstd's own tool takes without being told to.
+    ZSTD_DCtx_setParameter(zstd_.get(), ZSTD_d_windowLogMax, 27);
+    return {};
+  }
+
+  /// The next bytes; empty at the end, or with a problem.
+  std::string_view next() {
+    while (problem_.empty()) {
+      if (packed_.pos == packed_.size) {
+        packed_ = {raw_.data(), std::fread(raw_.data(), 1, raw_.size(), in_.get()), 0};
+        if (packed_.size == 0) {
+          if (std::ferror(in_.get()) != 0) problem_ = "it cannot be read to its end";
+          else if (in_frame_) problem_ = "it is cut off";
+          else if (!any_) problem_ = "it is empty";
+          return {};
+        }
+      }
+      ZSTD_outBuffer out{plain_.data(), plain_.size(), 0};
+      const auto more = ZSTD_decompressStream(zstd_.get(), &out, &packed_);
+      if (ZSTD_isError(more) != 0) {
+        problem_ = any_ && !in_frame_ ? "there are bytes behind its end that do not belong to it"
+                                      : fmt::format("it is damaged, or no zstd archive ({})", ZSTD_getErrorName(more));
+        return {};
+      }
+      any_ = true;
+      in_frame_ = more != 0;
+      if (out.pos > 0) {
+        last_ = {plain_.data(), out.pos};
+        given_ += out.pos;
+        return last_;
+      }
+    }
+    return {};
+  }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+  /// What was given behind byte `position`: the rest of the last block.
+  [[nodiscard]] std::string_view unused(std::uint64_t position) const {
+    const auto start = given_ - last_.size();
+    return position <= start ? last_ : last_.substr(std::min<std::size_t>(position - start, last_.size()));
+  }
+
+  static la_ssize_t on_read(archive*, void* self, const void** bytes) {
+    const auto block = static_cast<Source*>(self)->next();
+    *bytes = block.data();
+    return static_cast<Source*>(self)->problem_.empty() ? static_cast<la_ssize_t>(block.size()) : -1;
+  }
+
+ private:
+  File in_{};
+  std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> zstd_{ZSTD_createDCtx(), &ZSTD_freeDCtx};
+  std::vector<char> raw_ = std::vector<char>(block_size);
+  std::vector<char> plain_ = std::vector<char>(block_size);
+  ZSTD_inBuffer packed_{raw_.data(), 0, 0};
+  std::string_view last_{};
+  std::uint64_t given_ = 0;
+  bool in_frame_ = false;
+  bool any_ = false;
+  std::string problem_{};
+};
+
+}  // namespace
+
+Status unpack(const fs::path& file, const MemberSink& sink, const UnpackLimits& limits, const std::stop_token& stop) {
+  Source source;
+  if (auto opened = source.open(file); !opened) return opened;
+  const auto refuse = [&](const std::string& why) {
+    return fail(Fault::validation, fmt::format("{}: {}", file.string(), why),
+                "nothing of it was used; fetch the bundle again, or ask whoever made it");
+  };
+  const std::unique_ptr<archive, int (*)(archive*)> tar(archive_read_new(), &archive_read_free);
+  archive_read_support_format_tar(tar.get());
+  const auto broken = [&]() {
+    if (!source.problem().empty()) return refuse(source.problem());
+    const char* said = archive_error_string(tar.get());
+    return refuse(fmt::format("it is damaged: {}", said == nullptr ? "unknown reason" : clean_output(said)));
+  };
+  if (archive_read_open(tar.get(), &source, nullptr, &Source::on_read, nullptr) != ARCHIVE_OK) return broken();
+
+  std::set<std::string> seen;
+  std::uint64_t total = 0;
+  std::uint64_t count = 0;
+  archive_entry* entry = nullptr;
+  for (;;) {
+    if (stop.stop_requested()) return fail(Fault::cancelled, "interrupted");
+    const int next = archive_read_next_header(tar.get(), &entry);
+    if (next == ARCHIVE_EOF) break;
+    if (next != ARCHIVE_OK) return broken();
+    const char* name = archive_entry_pathname(entry);
+    std::string path = name == nullptr ? "" : name;
+    const auto shown = clean_output(path);
+    if (++count > limits.members) return refuse(fmt::format("it has more than {} members", limits.members));
+    while (path.starts_with("./")) path.erase(0, 2);
+    const auto type = archive_entry_filetype(entry);
+    if (type == AE_IFDIR) {
+      while (path.ends_with('/')) path.pop_back();
+      if (path.empty() || path == "." || is_plain_member(path)) continue;
+      return refuse(fmt::format("\"{}\" would lie outside of the bundle", shown));
+    }
+    if (!is_plain_member(path)) return refuse(fmt::format("\"{}\" would lie outside of the bundle", shown));
+    if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) {
+      return refuse(fmt::format("\"{}\" is a link", shown));
+    }
+    if (type != AE_IFREG) return refuse(fmt::format("\"{}\" is neither a file nor a folder", shown));
+    if (archive_entry_sparse_count(entry) > 0) return refuse(fmt::format("\"{}\" has holes", shown));
+    if (!seen.insert(path).second) return refuse(fmt::format("\"{}\" is in it twice", shown));
+    const auto size = archive_entry_size(entry);
+    if (size < 0 || static_cast<std::uint64_t>(size) > limits.bytes - total) {
+      return refuse(fmt::format("\"{}\" makes it larger than {}", shown, human_bytes(limits.bytes)));
+    }
+    total += static_cast<std::uint64_t>(size);
+    if (auto begun = sink.begin(path, static_cast<std::uint64_t>(size)); !begun) return begun;
+    std::uint64_t got = 0;
+    for (;;) {
+      const void* block = nullptr;
+      std::size_t length = 0;
+      la_int64_t offset = 0;
+      const int data = archive_read_data_block(tar.get(), &block, &length, &offset);
+      if (data == ARCHIVE_EOF) break;
+      if (data != ARCHIVE_OK) return broken();
+      if (static_cast<std::uint64_t>(offset) != got || got + length > static_cast<std::uint64_t>(size)) {
+        return refuse(fmt::format("\"{}\" has holes", shown));
+      }
+      got += length;
+      if (auto taken = sink.bytes({static_cast<const char*>(block), length}); !taken) return taken;
+    }
+    if (got != static_cast<std::uint64_t>(size)) return refuse(fmt::format("\"{}\" is cut off", shown));
+    if (auto ended = sink.end(); !ended) return ended;
+  }
+  if (!source.problem().empty()) return refuse(source.problem());
+  // A tar ends with zeros. Whatever else follows was put there by somebody.
+  std::uint64_t zeros = 0;
+  const auto read = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(tar.get(), 0), 0));
+  auto rest = source.unused(read);
+  if (rest.empty()) rest = source.next();
+  for (; !rest.empty(); rest = source.next()) {
+    zeros += rest.size();
+    if (zeros > (std::uint64_t{2} << 20U) || std::ranges::any_of(rest, [](char c) { return c != '\0'; })) {
+      return refuse("there are bytes behind its end that do not belong to it");
+    }
+  }
+  if (!source.problem().empty()) return refuse(source.problem());
+  return {};
+}
+
+}  // namespace podwright
