@@ -182,7 +182,7 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
   return list;
 }
 
-Distributed copy_to_nodes(Site& site, const CopyList& list, const CopyOptions& options) {
+Distributed copy_to_nodes(Site& site, const CopyList& list, const TransferOptions& options) {
   Distribution job{.phase = "copy",
                    .folder = list.staging,
                    .parcels = list.parcels,

@@ -35,14 +35,8 @@ struct CopyList {
 /// what is no file, folder or link is refused. Errors are Fault::usage: nothing was contacted.
 Result<CopyList> list_sources(const std::vector<std::string>& sources, const std::string& destination);
 
-struct CopyOptions {
-  std::uint64_t rate = 0;
-  std::size_t chains = 0;
-  bool direct = false;
-};
-
 /// Has the entries on all nodes of the site. What is there already is not sent; a file is replaced in
 /// one move, once its content has arrived whole; what else lies in a folder stays.
-Distributed copy_to_nodes(Site& site, const CopyList& list, const CopyOptions& options);
+Distributed copy_to_nodes(Site& site, const CopyList& list, const TransferOptions& options);
 
 }  // namespace podwright

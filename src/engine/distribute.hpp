@@ -23,6 +23,13 @@ struct Parcel {
   std::string hashes{};  ///< of its chunks, where they are known (base/digest.hpp: chunked_sha256)
 };
 
+/// How the person who asks wants it done.
+struct TransferOptions {
+  std::uint64_t rate = 0;  ///< these are Distribution's
+  std::size_t chains = 0;
+  bool direct = false;
+};
+
 struct Distribution {
   std::string phase = "copy";  ///< as which progress is told
   std::string folder;          ///< on the nodes: each file lies there under its SHA-256
