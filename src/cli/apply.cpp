@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "base/text.hpp"
@@ -14,6 +15,7 @@
 #include "cli/plan_file.hpp"
 #include "cli/plan_text.hpp"
 #include "config/json.hpp"
+#include "engine/offline.hpp"
 
 namespace podwright::cli {
 
@@ -25,6 +27,8 @@ struct ApplyOptions {
   bool retry_failed = false;
   std::vector<std::string> components;
   std::string batch;
+  std::vector<std::string> bundles;
+  std::string key;
 };
 
 /// What is to be applied.
@@ -77,6 +81,8 @@ Result<Task> task_of(App& app, const ApplyOptions& options) {
     auto earlier = latest_apply((*inventory)->state_dir);
     if (!earlier) return fail(earlier.error());
     intent.made_with = earlier->intent.made_with;
+    intent.bundles = earlier->intent.bundles;
+    intent.key = earlier->intent.key;
     std::size_t well = 0;
     for (const auto& name : earlier->intent.nodes) {
       const auto* node = earlier->applied ? find_node(*earlier->applied, name) : nullptr;
@@ -127,6 +133,23 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   app.use_profile(intent.made_with.profile, intent.made_with.set);
   const auto profile = app.profile();
   if (!profile) return fail(profile.error());
+  const auto absolute = [](const std::string& file) { return std::filesystem::absolute(file).string(); };
+  if (!options.bundles.empty()) {
+    intent.bundles.clear();
+    std::ranges::transform(options.bundles, std::back_inserter(intent.bundles), absolute);
+  }
+  if (!options.key.empty()) intent.key = absolute(options.key);
+  if (!intent.key.empty() && intent.bundles.empty()) return fail(Fault::usage, "--pub says whose bundle it has to be, and there is none", "give --bundle FILE");
+  std::optional<OfflineSource> offline;
+  if (!intent.bundles.empty()) {
+    // Proven before any node is contacted.
+    const auto inventory = app.inventory();
+    if (!inventory) return fail(inventory.error());
+    auto source = open_source(**inventory, intent.bundles.front(), {intent.bundles.begin() + 1, intent.bundles.end()},
+                              intent.key, app.stop());
+    if (!source) return fail(source.error());
+    offline = std::move(*source);
+  }
   const auto opened = app.open(App::Access::changes);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
@@ -136,6 +159,7 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
 
   ApplySettings settings;
   if (batch) settings.batch = *batch;
+  if (offline) settings.offline = &*offline;
   if (task->earlier) {
     auto taken_up = take_up(site);
     if (!taken_up) return fail(taken_up.error());
@@ -206,17 +230,23 @@ Command apply_command() {
           "A step runs as a process of its own on its node: it outlives a lost connection, and podwright "
           "itself. Ctrl-C lets the steps that run end and begins no others; --resume takes up what still "
           "runs and does what is left.\n\n"
+          "With --bundle everything comes from a bundle: it is proven first, the repository lies on the nodes "
+          "while the steps run, and the nodes' own package sources are neither read nor changed. --resume and "
+          "--retry-failed take the bundle of the run that they go on with.\n\n"
           "With FILE it does exactly what a saved plan says, and refuses (exit code 5) when a node has "
           "changed since. --resume goes on where the last run was cut off, --retry-failed with the nodes "
           "that did not succeed in it.",
       .options = {flag("--resume", "go on with the latest run", options->resume),
                   flag("--retry-failed", "only the nodes that did not succeed in the latest run", options->retry_failed),
                   text_option("--batch", "N|P%", "nodes that may be away at once for a reboot (default: all)", options->batch),
+                  list_option("--bundle", "FILE", "install from this bundle and no network; again for the one that it adds to", options->bundles, Completes::file),
+                  text_option("--pub", "FILE", "the bundle has to be signed by this public key", options->key, Completes::file),
                   list_option("--component", "NAME", "only what this component of the profile brings", options->components)},
       .positionals = {.usage = "[FILE]", .help = "a plan saved by `plan --out`", .least = 0, .most = 1,
                       .into = &options->files, .completes = Completes::file},
       .examples = {{"podwright apply", "plan, ask, do"},
                    {"podwright apply plan.json --yes", "exactly the plan that was reviewed"},
+                   {"podwright apply --bundle site.tar.zst --pub site.key.pub", "without internet"},
                    {"podwright apply --retry-failed", "after cu07 was mended"}},
       .exits = {kNodesFailed, kStale},
       .run = [options](App& app) { return run_apply(app, *options); }};

@@ -13,6 +13,8 @@ std::vector<Command> all_commands() {
   all.push_back(copy_command());
   all.push_back(snapshot_command());
   all.push_back(profile_command());
+  all.push_back(lock_command());
+  all.push_back(bundle_command());
   all.push_back(plan_command());
   all.push_back(apply_command());
   all.push_back(undo_command());

@@ -15,6 +15,8 @@ Command exec_command();
 Command copy_command();
 Command snapshot_command();
 Command profile_command();
+Command lock_command();
+Command bundle_command();
 Command plan_command();
 Command apply_command();
 Command undo_command();

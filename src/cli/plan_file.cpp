@@ -32,7 +32,7 @@ Json plan_document(const Plan& plan, const MadeWith& made_with) {
 }
 
 Json intent_document(const Intent& intent) {
-  return {{"made_with", to_json(intent.made_with)}, {"nodes", intent.nodes}};
+  return {{"made_with", to_json(intent.made_with)}, {"nodes", intent.nodes}, {"bundles", intent.bundles}, {"key", intent.key}};
 }
 
 Result<SavedPlan> read_plan(const Json& document, const std::string& where) {
@@ -80,7 +80,9 @@ Result<EarlierRun> latest_apply(const std::filesystem::path& state_dir) {
     EarlierRun run{.folder = std::move(*folder), .intent = {}, .applied = {}};
     try {
       run.intent = {.made_with = made_with_of((*intent_json)->at("made_with")),
-                    .nodes = (*intent_json)->at("nodes").get<std::vector<NodeId>>()};
+                    .nodes = (*intent_json)->at("nodes").get<std::vector<NodeId>>(),
+                    .bundles = (*intent_json)->value("bundles", std::vector<std::string>{}),
+                    .key = (*intent_json)->value("key", "")};
     } catch (const Json::exception& problem) {
       return fail(Fault::internal, fmt::format("{}: {}", run.folder.file("intent.json").string(), problem.what()),
                   "the file was edited; start with `podwright apply`");

@@ -35,6 +35,8 @@ Result<SavedPlan> read_plan_file(const std::filesystem::path& file);
 struct Intent {
   MadeWith made_with;
   std::vector<NodeId> nodes;
+  std::vector<std::string> bundles{};  ///< absolute; empty: from the network
+  std::string key{};                   ///< that has to have signed them
 };
 Json intent_document(const Intent& intent);
 

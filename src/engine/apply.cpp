@@ -10,6 +10,7 @@
 #include "catalog/registry.hpp"
 #include "config/json.hpp"
 #include "engine/artifacts.hpp"
+#include "engine/offline.hpp"
 #include "engine/runner.hpp"
 #include "engine/stage_script.hpp"
 
@@ -422,7 +423,18 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
       if (node.status == NodeStatus::ok) ready.push_back(name);
     }
   }
-  for (auto& [name, error] : place_artifacts(site, planned.plan, ready)) {
+  std::map<NodeId, Error> unserved;
+  std::vector<NodeId> offline;
+  if (settings.offline != nullptr) {
+    std::ranges::copy_if(ready, std::back_inserter(offline), [&](const NodeId& name) {
+      const auto found = planned.plan.nodes.find(name);
+      return found != planned.plan.nodes.end() && !found->second.steps.empty();
+    });
+    unserved = place_bundle(site, *settings.offline, planned.facts, offline);
+    std::erase_if(ready, [&](const NodeId& name) { return unserved.contains(name); });
+  }
+  unserved.merge(place_artifacts(site, planned.plan, ready));
+  for (auto& [name, error] : unserved) {
     const bool lost = error.fault == Fault::unreachable && error.node;
     auto& node = applied.nodes.at(name);
     node = {.status = lost ? NodeStatus::unreachable : NodeStatus::failed,
@@ -461,6 +473,7 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
         continue;
       }
       if (script->steps.empty()) continue;
+      if (settings.offline != nullptr) script->script.setup(bundle_environment());
       if (const auto others = blocked_by(*script, applied); !others.empty()) {
         quarantine(node,
                    fmt::format("{} waits for {}, which failed", script->steps.front().id,
@@ -535,6 +548,8 @@ Applied apply_plan(Site& site, const Planned& planned, SecretStore& secrets,
   }
   std::erase_if(ready, [&](const NodeId& name) { return applied.nodes.at(name).status != NodeStatus::ok; });
   remove_artifacts(site, planned.plan, ready);
+  std::erase_if(offline, [&](const NodeId& name) { return applied.nodes.at(name).status == NodeStatus::unreachable; });
+  remove_bundle(site, offline);
   sweep_runners(site, {touched.begin(), touched.end()});
   return applied;
 }

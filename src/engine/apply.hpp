@@ -10,12 +10,16 @@
 
 namespace podwright {
 
+struct OfflineSource;
+
 struct ApplySettings {
   /// Rewritten in the journal before and after every stage, so that a killed run can be judged afterwards.
   std::string document = "applied.json";
   /// Steps that an interrupted run had begun, and that turned out to be done: they count as this run's.
   std::map<NodeId, std::vector<std::string>> taken_up{};
   Batch batch{};  ///< of nodes that reboot at once
+  /// Where packages and files come from in place of the network; null: the network.
+  const OfflineSource* offline = nullptr;
 };
 
 /// Applies the plan. A step counts as done when its probe, run after it, leaves nothing to do. A node

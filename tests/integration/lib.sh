@@ -68,3 +68,9 @@ check_status() { # CLAIM WANTED
 check_error() { # CLAIM TEXT: stderr of the last run says so
   check "$1" contains "$(cat "$WORK/err")" "$2"
 }
+# A file with its one bit wrong; the same again makes it right.
+flip_bit() { # FILE BYTE: the lowest bit of it
+  local byte
+  byte=$(od -An -tu1 -j"$2" -N1 "$1")
+  printf %b "\\0$(printf %o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}

@@ -204,7 +204,8 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
     }
     step.script += trial_script(wanted, *files, key_artifact ? "cat \"$a\"" : print_script(key_text(wanted)));
     if (enabled) {
-      step.script += fmt::format("(\n{} \"$n\" {}\n) || {{\n", (*packager)->try_repo, sh::quote(wanted.name)) +
+      // Where everything comes from a bundle, no repository can be asked, and none will be.
+      step.script += fmt::format("[ -n \"${{PODWRIGHT_BUNDLE:-}}\" ] || (\n{} \"$n\" {}\n) || {{\n", (*packager)->try_repo, sh::quote(wanted.name)) +
                      "  echo 'the repository was not added: it could not be fetched and verified' >&2\n"
                      "  exit 1\n}\n";
     }
