@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "repo/deb822.hpp"
+#include "repo/deb_file.hpp"
+#include "repo/rpm_file.hpp"
+#include "repo/rpm_md.hpp"
+#include "repo/solver.hpp"
+
+using namespace podwright;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path cases = fs::path(PODWRIGHT_CASES) / "packages";
+
+/// A file that goes with the test.
+struct Written {
+  Written() : path(fs::temp_directory_path() / ("podwright-package-" + random_hex(8))) {}
+  ~Written() { fs::remove(path); }
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+  void write(const std::string& content) const { std::ofstream(path, std::ios::binary) << content; }
+  fs::path path;
+};
+
+/// The same bytes, with some of them changed, lost, or doubled.
+std::string damaged(std::string bytes, std::mt19937& random) {
+  for (auto changes = 1 + random() % 5; changes > 0 && !bytes.empty(); --changes) {
+    const auto at = random() % bytes.size();
+    switch (random() % 4) {
+      case 0: bytes[at] = static_cast<char>(random()); break;
+      case 1: bytes[at] = static_cast<char>(random() % 2 == 0 ? 0xff : 0); break;
+      case 2: bytes.erase(at, 1 + random() % 64); break;
+      default: bytes.insert(at, bytes.substr(at, 1 + random() % 64));
+    }
+  }
+  return bytes;
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a deb's control file and an rpm's header say what is in the repository") {
+  const auto control = control_of_deb(cases / "sample.deb");
+  REQUIRE(control);
+  CHECK(field_of(*control, "Package") == "pw-sample");
+  CHECK(field_of(*control, "Version") == "1:2.0-1");
+  CHECK(field_of(*control, "Depends") == "pw-base (>= 1)");
+
+  const auto primary = primary_of_rpm(cases / "sample.rpm", std::string(64, 'a'), "Packages/sample.rpm");
+  REQUIRE(primary);
+  CHECK(has(*primary, "<name>pw-sample</name>"));
+  CHECK(has(*primary, "<version epoch=\"1\" ver=\"2.0\" rel=\"1\"/>"));
+  CHECK(has(*primary, "<summary>of a &lt;test&gt;</summary>"));
+  CHECK(has(*primary, "<rpm:entry name=\"pw-base\" flags=\"GE\" epoch=\"0\" ver=\"1\"/>"));
+  CHECK(has(*primary, "<rpm:entry name=\"(pw-a if pw-b)\"/>"));
+  CHECK(has(*primary, "<rpm:recommends>\n      <rpm:entry name=\"pw-nice\"/>"));
+  CHECK(has(*primary, "<file>/opt/pw-sample</file>"));
+  CHECK_FALSE(has(*primary, "rpmlib("));
+}
+
+TEST_CASE("damaged packages are refused or read, and never bring the reader down") {
+  const Written file;
+  std::mt19937 random(7);
+  const auto deb = read_file(cases / "sample.deb").value();
+  const auto rpm = read_file(cases / "sample.rpm").value();
+  std::size_t refused = 0;
+  for (int round = 0; round < 1500; ++round) {
+    file.write(damaged(deb, random));
+    refused += control_of_deb(file.path) ? 0U : 1U;
+    file.write(damaged(rpm, random));
+    const auto primary = primary_of_rpm(file.path, std::string(64, 'a'), "x.rpm");
+    refused += primary ? 0U : 1U;
+    if (!primary) continue;
+    // Whatever is left of it, it is one entry of well-formed metadata.
+    PackageSolver solver("rpm", "x86_64");
+    const auto text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata xmlns=\"http://linux.duke.edu/metadata/common\" "
+                      "xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\" packages=\"1\">\n" + *primary + "</metadata>\n";
+    CHECK(solver.add_rpm_md_text("x", 500, text, {}, ""));
+  }
+  CHECK(refused > 100);
+  file.write("");
+  CHECK_FALSE(control_of_deb(file.path));
+  CHECK_FALSE(primary_of_rpm(file.path, "", ""));
+  CHECK_FALSE(control_of_deb(cases / "sample.rpm"));
+  CHECK_FALSE(primary_of_rpm(cases / "sample.deb", "", ""));
+}
+
+TEST_CASE("repomd.xml names files of its repository alone, and by SHA-256") {
+  const auto part = [](const std::string& type, const std::string& checksum, const std::string& href) {
+    return "<data type=\"" + type + "\"><checksum type=\"" + checksum + "\">" + std::string(64, 'b') + "</checksum><location href=\"" + href + "\"/></data>";
+  };
+  const auto good = read_repomd("<repomd>" + part("primary", "sha256", "repodata/p.xml.gz") + part("other", "md5", "repodata/o.xml.gz") + "</repomd>");
+  REQUIRE(good);
+  CHECK(good->size() == 1);
+  CHECK(good->at("primary").href == "repodata/p.xml.gz");
+  CHECK(good->at("primary").sha256 == std::string(64, 'b'));
+  for (const auto* href : {"../p.xml", "/etc/passwd", "http://evil.example.org/p.xml", "a/../../p.xml"}) {
+    CAPTURE(href);
+    const auto bad = read_repomd("<repomd>" + part("primary", "sha256", href) + "</repomd>");
+    REQUIRE_FALSE(bad);
+    CHECK(has(bad.error().what, "outside of the repository"));
+  }
+  CHECK_FALSE(read_repomd("<repomd>" + part("primary", "md5", "p.xml") + "</repomd>"));
+  CHECK_FALSE(read_repomd("<repomd><data type=\"primary\"><checksum type=\"sha256\">"));
+  CHECK_FALSE(read_repomd(""));
+  std::mt19937 random(3);
+  const auto whole = "<repomd>" + part("primary", "sha256", "repodata/p.xml.gz") + part("filelists", "sha256", "repodata/f.xml.gz") + "</repomd>";
+  for (int round = 0; round < 3000; ++round) {
+    const auto parts = read_repomd(damaged(whole, random));
+    if (!parts) continue;
+    for (const auto& [type, one] : *parts) CHECK_FALSE(has(one.href, ".."));
+  }
+}
