@@ -74,3 +74,29 @@ flip_bit() { # FILE BYTE: the lowest bit of it
   byte=$(od -An -tu1 -j"$2" -N1 "$1")
   printf %b "\\0$(printf %o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
+
+# --- repositories that a scenario makes itself: debs in $DEBS, an InRelease signed by the key "good" ---------
+DEBS=$WORK/debs
+make_key() { # NAME: its public half is $WORK/NAME.asc
+  export GNUPGHOME=$WORK/gpg
+  [[ -d $GNUPGHOME ]] || mkdir -m 700 "$GNUPGHOME"
+  gpg --batch --quiet --passphrase '' --quick-gen-key "$1 <$1@example.org>" rsa2048 sign never 2>>"$LOG"
+  gpg --armor --export "$1@example.org" >"$WORK/$1.asc"
+}
+deb_of() { # NAME VERSION LINES OF THE CONTROL FILE: a package with the file /opt/NAME
+  local folder=$WORK/deb/$1
+  mkdir -p "$folder/DEBIAN" "$folder/opt" "$DEBS"
+  chmod 755 "$folder" "$folder/DEBIAN"
+  echo "$2" >"$folder/opt/$1"
+  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: of a test\n%s' "$1" "$2" "$3" >"$folder/DEBIAN/control"
+  dpkg-deb --root-owner-group --build "$folder" "$DEBS/$1_$2_all.deb" >>"$LOG" 2>&1
+}
+deb_index() {
+  (
+    cd "$DEBS" && rm -f Packages* InRelease && dpkg-scanpackages -m . 2>>"$LOG" >Packages && xz -k Packages
+    {
+      printf 'Origin: test\nDate: %s\nSHA256:\n' "$(LC_ALL=C date -u '+%a, %d %b %Y %H:%M:%S UTC')"
+      for file in Packages Packages.xz; do printf ' %s %s %s\n' "$(sha256sum <$file | cut -d' ' -f1)" "$(stat -c %s $file)" $file; done
+    } | gpg --batch --quiet --clearsign -u good@example.org >InRelease
+  )
+}

@@ -48,6 +48,10 @@ head -c 3000000 /dev/urandom >"$WORK/payload/file"
 tar -C "$WORK" -cf "$LAB/payload.tar" payload
 SIZE=$(stat -c %s "$LAB/payload.tar")
 DIGEST=$(sha256sum <"$LAB/payload.tar" | cut -d' ' -f1)
+# A repository that nodes could not reach even with a network: its folder is here.
+make_key good
+deb_of pw-vendor 1.0 ''
+deb_index
 cat >"$LAB/small.toml" <<TOML
 [profile]
 name = "small"
@@ -55,6 +59,17 @@ summary = "something small"
 
 [[package]]
 name = "munge"
+
+[[repo]]
+name = "vendor"
+uris = ["file://$DEBS"]
+suites = ["/"]
+key = """
+$(cat "$WORK/good.asc")
+"""
+
+[[package]]
+name = "pw-vendor"
 
 [[archive]]
 source = "payload.tar"
@@ -180,7 +195,7 @@ kill -9 "$HEAD"
 wait "$HEAD"
 pw_json apply --resume --yes
 check_status 'an apply that was killed is resumed, from the same bundle' 0
-check 'what it installs is there' on cu01 'munge -V && cmp /opt/pw-small/payload/file -' <"$WORK/payload/file"
+check 'what it installs is there, also of a repository that is out of reach' on cu01 'munge -V && grep 1.0 /opt/pw-vendor && cmp /opt/pw-small/payload/file -' <"$WORK/payload/file"
 
 here lock --profile "$PROFILE" --facts "$WORK/facts.json"
 check_status 'lock of the whole profile' 0

@@ -6,15 +6,12 @@
 # shellcheck source=tests/integration/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-export XDG_CACHE_HOME=$WORK/cache GNUPGHOME=$WORK/gpg
+export XDG_CACHE_HOME=$WORK/cache
 SITE=$WORK/site
 REPO=$WORK/repo
 mkdir -p "$SITE/distributions" "$REPO" "$WORK/rpm/SPECS"
-mkdir -m 700 "$GNUPGHOME"
-for who in good evil; do
-  gpg --batch --quiet --passphrase '' --quick-gen-key "$who <$who@example.org>" rsa2048 sign never 2>>"$LOG"
-  gpg --armor --export "$who@example.org" >"$WORK/$who.asc"
-done
+make_key good
+make_key evil
 
 rpm_of() { # NAME VERSION LINES OF THE SPEC
   cat >"$WORK/rpm/SPECS/$1.spec" <<SPEC
@@ -153,23 +150,6 @@ check_error 'with the remedy' 'trusted'
 
 # --- apt -------------------------------------------------------------------------------------------------
 
-DEBS=$WORK/debs
-deb_of() { # NAME VERSION LINES OF THE CONTROL FILE
-  local folder=$WORK/deb/$1
-  mkdir -p "$folder/DEBIAN" "$folder/opt" "$DEBS"
-  chmod 755 "$folder" "$folder/DEBIAN"
-  echo "$2" >"$folder/opt/$1"
-  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: of a test\n%s' "$1" "$2" "$3" >"$folder/DEBIAN/control"
-  dpkg-deb --root-owner-group --build "$folder" "$DEBS/$1_$2_all.deb" >>"$LOG" 2>&1
-}
-deb_index() {
-  (
-    cd "$DEBS" && rm -f Packages* InRelease && dpkg-scanpackages -m . 2>>"$LOG" >Packages && xz -k Packages
-    { printf 'Origin: test\nDate: %s\nSHA256:\n' "$(LC_ALL=C date -u '+%a, %d %b %Y %H:%M:%S UTC')"
-      for file in Packages Packages.xz; do printf ' %s %s %s\n' "$(sha256sum <$file | cut -d' ' -f1)" "$(stat -c %s $file)" $file; done
-    } | gpg --batch --quiet --clearsign -u good@example.org >InRelease
-  )
-}
 deb_of app 1.0 $'Depends: lib | other, virtual\n'
 deb_of lib 1.0 ''
 deb_of lib 1.5 ''
