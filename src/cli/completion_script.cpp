@@ -193,25 +193,29 @@ std::string zsh(const std::vector<Command>& commands) {
       "        _describe verb verbs;;\n"
       "    rest)\n"
       "        case $line[1] in\n";
+  const auto arguments = [&](const Command& command) {
+    auto one = "_arguments" + zsh_options(command.options) + global;
+    if (command.positionals.usage.empty()) return one;
+    return one + fmt::format(" \\\n        '*:{}:{}'", zsh_quoted(command.positionals.usage),
+                             zsh_values(command.positionals.completes, command.positionals.choices));
+  };
   for (const auto& command : commands) {
-    text += fmt::format("        {})\n            _arguments{}{}", command.name, zsh_options(command.options), global);
-    if (!command.commands.empty()) {
-      text += fmt::format(" \\\n        '1:verb:(({}))'", [&] {
-        std::string verbs;
-        for (const auto& sub : command.commands) {
-          auto summary = zsh_quoted(sub.summary);
-          std::ranges::replace(summary, ' ', '\x01');
-          std::string escaped;
-          for (const char c : summary) escaped += c == '\x01' ? "\\ " : std::string(1, c);
-          verbs += fmt::format("{}{}\\:{}", verbs.empty() ? "" : " ", sub.name, escaped);
-        }
-        return verbs;
-      }());
-    } else if (!command.positionals.usage.empty()) {
-      text += fmt::format(" \\\n        '*:{}:{}'", zsh_quoted(command.positionals.usage),
-                          zsh_values(command.positionals.completes, command.positionals.choices));
+    text += fmt::format("        {})\n", command.name);
+    if (command.commands.empty()) {
+      text += "            " + arguments(command) + ";;\n";
+      continue;
     }
-    text += ";;\n";
+    text += "            case $((CURRENT > 2)):$words[2] in\n";
+    for (const auto& sub : command.commands) {
+      text += fmt::format("            1:{}) shift words; ((CURRENT--)); {};;\n", sub.name, arguments(sub));
+    }
+    std::string verbs;
+    for (const auto& sub : command.commands) {
+      std::string summary;
+      for (const char c : zsh_quoted(sub.summary)) summary += c == ' ' ? "\\ " : std::string(1, c);
+      verbs += fmt::format("{}{}\\:{}", verbs.empty() ? "" : " ", sub.name, summary);
+    }
+    text += fmt::format("            *) _arguments{}{} \\\n        '1:verb:(({}))';;\n            esac;;\n", zsh_options(command.options), global, verbs);
   }
   text += "        esac;;\n    esac\n}\n_podwright \"$@\"\n";
   return text;
@@ -257,15 +261,18 @@ std::string fish(const std::vector<Command>& commands) {
     text += fmt::format("complete -c podwright -n __fish_use_subcommand -a {} -d {}\n", command.name, fish_quoted(command.summary));
     const auto condition = fmt::format(" -n '__fish_seen_subcommand_from {}'", command.name);
     text += fish_options(command.options, condition);
-    for (const auto& sub : command.commands) {
-      text += fmt::format("complete -c podwright{} -a {} -d {}\n", condition, sub.name, fish_quoted(sub.summary));
-    }
-    const auto& words = command.positionals;
-    if (!words.usage.empty() && words.completes != Completes::nothing) {
+    const auto words_of = [](const Positionals& words, const std::string& where) {
+      if (words.usage.empty() || words.completes == Completes::nothing) return std::string();
       auto values = fish_values(words.completes, words.choices);
       if (values.starts_with("-r ")) values = values.substr(3);
-      text += fmt::format("complete -c podwright{} {}\n", condition, values);
+      return fmt::format("complete -c podwright{} {}\n", where, values);
+    };
+    for (const auto& sub : command.commands) {
+      text += fmt::format("complete -c podwright{} -a {} -d {}\n", condition, sub.name, fish_quoted(sub.summary));
+      const auto both = fmt::format(" -n '__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}'", command.name, sub.name);
+      text += fish_options(sub.options, both) + words_of(sub.positionals, both);
     }
+    text += words_of(command.positionals, condition);
   }
   return text;
 }
