@@ -28,6 +28,11 @@ struct Needed {
 /// Fetches by digest into the cache, mirror after mirror.
 Status fetch_all(std::map<std::string, Needed> needed, const BundleOptions& options) {
   const auto place = [&](const std::string& sha256) { return options.cache / "packages" / sha256; };
+  // What is in the cache was proven when it came, and is proven again when it is packed.
+  std::erase_if(needed, [&](const auto& one) {
+    std::error_code problem;
+    return one.second.size > 0 && fs::file_size(place(one.first), problem) == one.second.size && !problem;
+  });
   for (std::size_t mirror = 0; !needed.empty(); ++mirror) {
     std::vector<Download> downloads;
     std::map<std::string, std::string> digests;  // URL -> digest
@@ -74,6 +79,20 @@ Status add_apt_repo(const LockedSystem& system, const std::map<std::string, std:
   return {};
 }
 
+/// A package that cannot be read may have been damaged in the cache, and must not stay there then.
+tl::unexpected<Error> unreadable(Error error, const LockedSystem& system, const fs::path& packages) {
+  for (const auto& package : system.packages) {
+    const auto file = packages / package.sha256;
+    const auto digest = sha256_of_file(file);
+    if (digest && *digest == package.sha256) continue;
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    error.what = fmt::format("{} {} was damaged in the cache", package.name, package.version);
+    error.hint = "it was removed from there: try again, and it is fetched anew";
+  }
+  return fail(std::move(error));
+}
+
 bool is_apt(const LockedSystem& system) {
   return std::ranges::all_of(system.repos, [](const auto& repo) { return repo.packager == "apt"; });
 }
@@ -101,10 +120,9 @@ Result<CreatedBundle> create_bundle(const Lock& lock, const std::string& lock_te
       continue;
     }
     const auto path = options.directory / expand_home(one.source);
-    const auto digest = sha256_of_file(path);
-    if (!digest) return fail(Fault::usage, fmt::format("{}: {}", join(one.needed_by, ", "), digest.error().what), "a source is a path on this machine, relative to cluster.toml");
-    if (*digest != one.sha256) {
-      return fail(Fault::validation, fmt::format("{} has the SHA-256 {}, and the lock says {}", path.string(), *digest, one.sha256), "take the right file, or lock again");
+    std::error_code problem;
+    if (!fs::is_regular_file(path, problem)) {
+      return fail(Fault::usage, fmt::format("{}: there is no file {}", join(one.needed_by, ", "), path.string()), "a source is a path on this machine, relative to cluster.toml");
     }
     sources[one.sha256] = path;
   }
@@ -118,10 +136,10 @@ Result<CreatedBundle> create_bundle(const Lock& lock, const std::string& lock_te
     const auto& own = paths.at(system.id);
     for (const auto& [sha256, path] : own) members[path] = sha256;
     if (is_apt(system)) {
-      if (auto done = add_apt_repo(system, own, packages, texts); !done) return fail(done.error());
+      if (auto done = add_apt_repo(system, own, packages, texts); !done) return unreadable(done.error(), system, packages);
     } else {
       auto metadata = rpm_metadata(system, own, system_folder(system.id), packages);
-      if (!metadata) return fail(metadata.error());
+      if (!metadata) return unreadable(metadata.error(), system, packages);
       texts.merge(*metadata);
     }
   }
@@ -162,7 +180,16 @@ Result<CreatedBundle> create_bundle(const Lock& lock, const std::string& lock_te
     if (options.download.stop.stop_requested()) return fail(Fault::cancelled, "interrupted; no bundle was written");
     const auto& one = index.files.at(path);
     if (!one.packed) continue;
-    if (auto done = packer.add_file(path, sources.at(sha256), one.size, sha256); !done) return fail(done.error());
+    const auto& source = sources.at(sha256);
+    if (auto done = packer.add_file(path, source, one.size, sha256); !done) {
+      auto error = done.error();
+      if (error.fault == Fault::validation && source.parent_path() == packages) {
+        std::error_code ignored;
+        fs::remove(source, ignored);
+        error.hint = "it was removed from the cache: try again, and it is fetched anew";
+      }
+      return fail(std::move(error));
+    }
   }
   const auto packed = packer.finish();
   if (!packed) return fail(packed.error());

@@ -9,9 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstdio>
+#include <deque>
+#include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
@@ -50,6 +54,75 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
+/// Writes and digests in a thread of its own, so that neither keeps the compressor waiting.
+class Writer {
+ public:
+  explicit Writer(File file) : file_(std::move(file)), thread_([this] { work(); }) {}
+  ~Writer() { (void)finish(); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  void put(std::string_view bytes) {
+    gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+    if (gathered_.size() >= block_size) hand_over();
+  }
+  /// Whether all of it is on the disk.
+  bool finish() {
+    if (!thread_.joinable()) return !failed_;
+    if (!gathered_.empty()) hand_over();
+    {
+      const std::scoped_lock lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+    if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) failed_ = true;
+    file_.reset();
+    return !failed_;
+  }
+  /// After finish().
+  [[nodiscard]] std::uint64_t written() const { return written_; }
+  std::string digest() { return digest_.hex(); }
+
+ private:
+  void hand_over() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.size() < 8; });
+    waiting_.push_back(std::exchange(gathered_, {}));
+    gathered_.reserve(2 * block_size);
+    changed_.notify_all();
+  }
+  void work() {
+    for (;;) {
+      std::vector<char> block;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;
+        block = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      changed_.notify_all();
+      // What cannot be written is not waited for: the end tells.
+      if (failed_ || std::fwrite(block.data(), 1, block.size(), file_.get()) != block.size()) failed_ = true;
+      digest_.add({block.data(), block.size()});
+      written_ += block.size();
+    }
+  }
+
+  File file_;
+  std::vector<char> gathered_{};
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::deque<std::vector<char>> waiting_{};
+  bool ended_ = false;
+  // Of the thread, until it was joined.
+  bool failed_ = false;
+  Sha256 digest_{};
+  std::uint64_t written_ = 0;
+  std::thread thread_;
+};
+
 }  // namespace
 
 bool is_plain_member(std::string_view path) {
@@ -63,12 +136,10 @@ bool is_plain_member(std::string_view path) {
 struct Packer::Impl {
   fs::path file;
   fs::path temporary;
-  File out{};
+  std::unique_ptr<Writer> out{};
   std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> zstd{ZSTD_createCCtx(), &ZSTD_freeCCtx};
   std::unique_ptr<archive, int (*)(archive*)> tar{archive_write_new(), &archive_write_free};
   std::vector<char> buffer = std::vector<char>(ZSTD_CStreamOutSize());
-  Sha256 digest{};
-  std::uint64_t written = 0;
   std::string problem{};
 
   bool compress(std::string_view bytes, ZSTD_EndDirective mode) {
@@ -80,14 +151,7 @@ struct Packer::Impl {
         problem = ZSTD_getErrorName(left);
         return false;
       }
-      if (packed.pos > 0) {
-        digest.add({buffer.data(), packed.pos});
-        written += packed.pos;
-        if (std::fwrite(buffer.data(), 1, packed.pos, out.get()) != packed.pos) {
-          problem = "no more bytes could be written";
-          return false;
-        }
-      }
+      if (packed.pos > 0) out->put({buffer.data(), packed.pos});
       if (mode == ZSTD_e_end ? left == 0 : in.pos == in.size) return true;
     }
   }
@@ -127,8 +191,9 @@ Packer::~Packer() {
 
 Status Packer::open() {
   auto& impl = *impl_;
-  impl.out.reset(std::fopen(impl.temporary.c_str(), "wbe"));
-  if (!impl.out) return impl.failure();
+  File out(std::fopen(impl.temporary.c_str(), "wbe"));
+  if (!out) return impl.failure();
+  impl.out = std::make_unique<Writer>(std::move(out));
   auto* zstd = impl.zstd.get();
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, compression_level);
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
@@ -169,19 +234,19 @@ Status Packer::add_file(const std::string& path, const fs::path& source, std::ui
   }
   if (!impl_->problem.empty()) return impl_->failure();
   if (total != size || digest.hex() != sha256) {
-    return fail(Fault::validation, fmt::format("{} is not what the lock says any more: it was changed after it was fetched", source.string()),
-                "remove it and try again: it is fetched anew");
+    return fail(Fault::validation, fmt::format("{} is not what the lock says: it was changed or damaged", source.string()),
+                "take the right file, or lock again");
   }
   return {};
 }
 
 Result<Packer::Packed> Packer::finish() {
   auto& impl = *impl_;
-  if (archive_write_close(impl.tar.get()) != ARCHIVE_OK || !impl.compress({}, ZSTD_e_end) || std::fflush(impl.out.get()) != 0 ||
-      ::fsync(::fileno(impl.out.get())) != 0) {
+  if (archive_write_close(impl.tar.get()) != ARCHIVE_OK || !impl.compress({}, ZSTD_e_end)) return impl.failure();
+  if (!impl.out->finish()) {
+    impl.problem = "not all bytes could be written";
     return impl.failure();
   }
-  impl.out.reset();
   std::error_code problem;
   fs::rename(impl.temporary, impl.file, problem);
   if (problem) {
@@ -189,7 +254,7 @@ Result<Packer::Packed> Packer::finish() {
     return impl.failure();
   }
   impl.temporary.clear();
-  return Packed{.bytes = impl.written, .sha256 = impl.digest.hex()};
+  return Packed{.bytes = impl.out->written(), .sha256 = impl.out->digest()};
 }
 
 // --- reading -------------------------------------------------------------------------------------------

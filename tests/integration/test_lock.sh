@@ -185,6 +185,17 @@ here bundle create -o bad.tar.zst --cache "$WORK/empty"
 check_status 'a deb with one bit flipped' 4
 check_error 'by name' 'lib 1.5'
 flip_bit "$DEBS/lib_1.5_all.deb" 200
+cached=$XDG_CACHE_HOME/podwright/packages/$(sha256sum <"$DEBS/lib_1.5_all.deb" | cut -d' ' -f1)
+for byte in 80 $(($(stat -c %s "$cached") - 5)); do
+  flip_bit "$cached" $byte
+  here bundle create -o again.tar.zst
+  check_status "a bit of the cache that was flipped (byte $byte) gets into no bundle" 4
+  check 'and no file of one is left' test ! -e "$SITE/again.tar.zst"
+  here bundle create -o again.tar.zst
+  check_status 'it is fetched anew' 0
+  check 'and the bundle is what it was' cmp "$SITE/debs.tar.zst" "$SITE/again.tar.zst"
+  rm "$SITE/again.tar.zst"
+done
 at=$(grep -abo 'Origin: test' "$DEBS/InRelease" | cut -d: -f1)
 flip_bit "$DEBS/InRelease" $((at + 8))
 deb_lock
