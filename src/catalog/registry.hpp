@@ -187,6 +187,9 @@ struct Check {
   std::vector<std::string_view> needs{};  ///< ids of the probes whose facts it reads
   std::string_view probe{};  ///< POSIX sh, read-only; empty: the facts suffice
   std::chrono::seconds deadline{10};
+  /// A diagnosis with levels has an integer option `level`, from 1 on, with a deadline each. The probe finds
+  /// it in the shell variable `level`, empty where the profile names none: then `deadline` counts.
+  std::vector<std::chrono::seconds> levels{};
   /// Names the probe where several checks have the same one: it then runs once for all of them, and a
   /// snapshot keeps its output under this name. Empty: the id.
   std::string_view reads{};
@@ -204,6 +207,10 @@ std::vector<CheckResult> judge_check(const Check& check, const Observed& observe
 
 /// The verdict of a failed rule: fail, or warn for a check of that severity.
 CheckStatus broken(const Check& check);
+
+/// The probe and its deadline under the options of its [[check]]; a level that does not exist counts as none.
+std::string probe_text(const Check& check, const Value::Table& options);
+std::chrono::seconds probe_deadline(const Check& check, const Value::Table& options);
 
 /// The name of a check's probe, in a snapshot and where it is run.
 std::string_view probe_name(const Check& check);

@@ -27,6 +27,12 @@ const CheckSpec* spec_of(const Profile& profile, std::string_view id) {
   return found == profile.checks.end() ? nullptr : &*found;
 }
 
+const Value::Table& options_of(const Profile& profile, std::string_view id) {
+  static const Value::Table none;
+  const auto* spec = spec_of(profile, id);
+  return spec == nullptr ? none : spec->options;
+}
+
 }  // namespace
 
 Result<std::vector<const Check*>> select_checks(const Profile& profile, const CheckOptions& options) {
@@ -60,13 +66,15 @@ std::vector<const Check*> distinct_probes(const std::vector<const Check*>& check
   return distinct;
 }
 
-CheckReadings read_for_checks(Site& site, const std::vector<NodeId>& nodes, const std::vector<const Check*>& checks) {
+CheckReadings read_for_checks(Site& site, const Profile& profile, const std::vector<NodeId>& nodes,
+                              const std::vector<const Check*>& checks) {
   FramedScript script("checks");
   const auto probes = distinct_probes(checks);
   for (const auto* check : probes) {
+    const auto& options = options_of(profile, check->id);
     script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
-                .script = std::string(check->probe),
-                .deadline = check->deadline});
+                .script = probe_text(*check, options),
+                .deadline = probe_deadline(*check, options)});
   }
   CheckReadings readings;
   if (script.empty()) return readings;
@@ -98,7 +106,6 @@ CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Err
     const auto resources = context.wanted.find(node);
     own.resources = resources == context.wanted.end() ? std::vector<Wanted>{} : resources->second.resources;
     const auto read = readings.observed.find(node);
-    const Value::Table no_options;
     for (const auto* check : checks) {
       Observed observed;
       if (!check->probe.empty()) {
@@ -108,9 +115,8 @@ CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Err
           if (found != read->second.end()) observed = found->second;
         }
       }
-      const auto* spec = spec_of(context.profile, check->id);
       auto judged = judge_check(*check, observed,
-                                {.options = spec == nullptr ? no_options : spec->options,
+                                {.options = options_of(context.profile, check->id),
                                  .facts = node_facts,
                                  .node = *context.inventory.find(node),
                                  .inventory = context.inventory,
@@ -126,7 +132,7 @@ CheckReport run_checks(Site& site, const CheckContext& context, const std::map<N
                        const std::vector<const Check*>& checks) {
   std::vector<NodeId> nodes;
   for (const auto& [node, facts] : context.facts) nodes.push_back(node);
-  return judge_checks(context, unreachable, checks, read_for_checks(site, nodes, checks));
+  return judge_checks(context, unreachable, checks, read_for_checks(site, context.profile, nodes, checks));
 }
 
 }  // namespace podwright

@@ -32,7 +32,8 @@ struct CheckReadings {
 };
 
 /// All probes of the checks in one execution a node.
-CheckReadings read_for_checks(Site& site, const std::vector<NodeId>& nodes, const std::vector<const Check*>& checks);
+CheckReadings read_for_checks(Site& site, const Profile& profile, const std::vector<NodeId>& nodes,
+                              const std::vector<const Check*>& checks);
 
 /// What checks are judged against.
 struct CheckContext {

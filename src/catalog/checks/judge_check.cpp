@@ -22,6 +22,21 @@ bool has_type(const Value& value, FieldType type) {
   return false;
 }
 
+/// The level that the options ask for; nothing where they name none.
+std::optional<std::int64_t> level_of(const Value::Table& options) {
+  for (const auto& [key, value] : options) {
+    if (key == "level" && value.integer() != nullptr) return *value.integer();
+  }
+  return {};
+}
+
+/// The deadline of the level, or null: the check has no such level, or none is asked for.
+const std::chrono::seconds* deadline_of_level(const Check& check, const Value::Table& options) {
+  const auto level = level_of(options);
+  if (!level || *level < 1 || *level > static_cast<std::int64_t>(check.levels.size())) return nullptr;
+  return &check.levels[static_cast<std::size_t>(*level - 1)];
+}
+
 std::string_view type_name(FieldType type) {
   switch (type) {
     case FieldType::text:
@@ -48,6 +63,9 @@ std::string wrong_options(const Check& check, const Value::Table& options) {
     if (!has_type(value, field->type)) {
       return fmt::format("{}option '{}' of [[check]] {} must be {}", place, key, check.id, type_name(field->type));
     }
+  }
+  if (const auto level = level_of(options); level && deadline_of_level(check, options) == nullptr) {
+    return fmt::format("[[check]] {} has no level {}: 1 to {}", check.id, *level, check.levels.size());
   }
   return {};
 }
@@ -78,7 +96,7 @@ std::optional<CheckResult> obstacle(const Check& check, const Observed& observed
   if (!check.probe.empty()) {
     if (observed.timed_out) {
       return judging::failed_to_run(
-          check, fmt::format("check {} did not finish within {} s", check.id, check.deadline.count()),
+          check, fmt::format("check {} did not finish within {} s", check.id, probe_deadline(check, expectation.options).count()),
           fmt::format("look for a hung device or file server: podwright doctor {}", expectation.node.name));
     }
     if (observed.exit_status != 0) {
@@ -91,6 +109,18 @@ std::optional<CheckResult> obstacle(const Check& check, const Observed& observed
 }
 
 }  // namespace
+
+std::string probe_text(const Check& check, const Value::Table& options) {
+  if (check.levels.empty()) return std::string(check.probe);
+  const bool has_level = deadline_of_level(check, options) != nullptr;
+  return fmt::format("level={}\ndeadline={}\n{}", has_level ? std::to_string(*level_of(options)) : std::string{},
+                     probe_deadline(check, options).count(), check.probe);
+}
+
+std::chrono::seconds probe_deadline(const Check& check, const Value::Table& options) {
+  const auto* deadline = deadline_of_level(check, options);
+  return deadline == nullptr ? check.deadline : *deadline;
+}
 
 std::string_view probe_name(const Check& check) { return check.reads.empty() ? check.id : check.reads; }
 

@@ -128,12 +128,13 @@ const Registered nvlink{Check{
 
 // --- DCGM ------------------------------------------------------------------------------------------
 
-const std::string diag_probe = judging::tool_probe("seconds=110\nrun dcgmi diag -r 1 -j");
+const std::string diag_probe = judging::tool_probe("seconds=$((deadline - 10))\nrun dcgmi diag -r ${level:-1} -j");
 
 std::vector<CheckResult> judge_diag(const Check& check, const Observed& observed, const Expectation& expectation) {
   if (judging::count_of_vendor(expectation.facts, "nvidia") == 0) return {judging::skipped(check, "no NVIDIA GPU here")};
   const auto runs = judging::read_tool_runs(observed);
-  if (!runs) return {judging::failed_to_run(check, runs.error().what, "dcgmi diag -r 1")};
+  const auto command = fmt::format("dcgmi diag -r {}", judging::integer_option(expectation, "level").value_or(1));
+  if (!runs) return {judging::failed_to_run(check, runs.error().what, command)};
   const auto* run = judging::find_run(*runs, "dcgmi diag");
   if (run != nullptr && run->absent && !judging::wants_package(expectation, "datacenter-gpu-manager")) {
     return {judging::skipped(check, "DCGM is not part of the profile (component monitoring/dcgm)")};
@@ -154,22 +155,24 @@ std::vector<CheckResult> judge_diag(const Check& check, const Observed& observed
     else if (status == "Fail" || status == "FAIL") failed.push_back(name);
     else if (status == "Warn" || status == "WARN") notes.push_back(name);
   }
-  const std::string expected = "every test of dcgmi diag -r 1 passes";
+  const auto expected = fmt::format("every test of {} passes", run->command.substr(0, command.size()));
   const std::string remedy = "dcgmi diag -r 3 on the drained node names the part; report it to the vendor with nvidia-bug-report.sh";
   if (!failed.empty()) return {judging::broken(check, human_list(failed), expected, remedy)};
   if (!notes.empty()) return {judging::warned(check, human_list(notes), expected, remedy)};
-  if (passed == 0) return {judging::failed_to_run(check, "no test was run", "dcgmi diag -r 1")};
+  if (passed == 0) return {judging::failed_to_run(check, "no test was run", command)};
   return {judging::passed(check, count_of(passed, "result") + " passed", expected)};
 }
 
 const Registered dcgm{Check{
     .id = "nv.dcgm",
-    .summary = "NVIDIA's short diagnosis (DCGM, level 1) passes",
+    .summary = "NVIDIA's own diagnosis (DCGM) passes: level 1, unless another is asked for",
     .severity = Severity::fatal,
     .source = "facebookresearch/gcm (check_dcgmi); NVIDIA DCGM diagnostics",
+    .options = {{.name = "level", .type = FieldType::integer, .doc = "1 (seconds, the default), 2 (minutes), 3 (half an hour) or 4 (hours); from 2 on the GPUs must be idle"}},
     .needs = {"gpus"},
     .probe = diag_probe,
-    .deadline = std::chrono::seconds(120),
+    .deadline = std::chrono::minutes(2),
+    .levels = {std::chrono::minutes(2), std::chrono::minutes(15), std::chrono::hours(1), std::chrono::hours(4)},
     .judge = judge_diag}};
 
 }  // namespace

@@ -128,6 +128,19 @@ void judge_case(const test::ObservedCase& one, const Observed& observed) {
 
 }  // namespace
 
+TEST_CASE("checks: a diagnosis runs at the level that the profile asks for, with its deadline") {
+  const auto* dcgm = find_in_catalog<Check>("nv.dcgm");
+  REQUIRE(dcgm != nullptr);
+  CHECK(probe_text(*dcgm, {}).starts_with("level=\ndeadline=120\n"));
+  const Value::Table third = {{"level", Value(std::int64_t{3})}};
+  CHECK(probe_text(*dcgm, third).starts_with("level=3\ndeadline=3600\n"));
+  CHECK(probe_deadline(*dcgm, third) == std::chrono::hours(1));
+  const auto* use = find_in_catalog<Check>("fs.use");
+  REQUIRE(use != nullptr);
+  CHECK(probe_text(*use, third) == use->probe);
+  CHECK(probe_deadline(*use, third) == use->deadline);
+}
+
 TEST_CASE("checks: every case file is judged as it says") {
   REQUIRE_FALSE(test::check_cases().empty());
   for (const auto& one : test::check_cases()) {
