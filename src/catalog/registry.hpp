@@ -185,6 +185,9 @@ struct Check {
   std::string_view source;   ///< where rule and threshold come from
   std::vector<Field> options{};           ///< keys of [[check]] besides id and enabled
   std::vector<std::string_view> needs{};  ///< ids of the probes whose facts it reads
+  /// "nvidia", "amd", "ascend", "intel" or "rdma": where the facts tell of none, the probe is not run, and
+  /// the judge, which is given an empty output, skips.
+  std::string_view hardware{};
   std::string_view probe{};  ///< POSIX sh, read-only; empty: the facts suffice
   std::chrono::seconds deadline{10};
   /// A diagnosis with levels has an integer option `level`, from 1 on, with a deadline each. The probe finds
@@ -207,6 +210,9 @@ std::vector<CheckResult> judge_check(const Check& check, const Observed& observe
 
 /// The verdict of a failed rule: fail, or warn for a check of that severity.
 CheckStatus broken(const Check& check);
+
+/// Whether the node has the hardware that the check is about.
+bool concerns(const Check& check, const Facts& facts);
 
 /// The probe and its deadline under the options of its [[check]]; a level that does not exist counts as none.
 std::string probe_text(const Check& check, const Value::Table& options);

@@ -66,27 +66,30 @@ std::vector<const Check*> distinct_probes(const std::vector<const Check*>& check
   return distinct;
 }
 
-CheckReadings read_for_checks(Site& site, const Profile& profile, const std::vector<NodeId>& nodes,
-                              const std::vector<const Check*>& checks) {
-  FramedScript script("checks");
-  const auto probes = distinct_probes(checks);
-  for (const auto* check : probes) {
-    const auto& options = options_of(profile, check->id);
-    script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
-                .script = probe_text(*check, options),
-                .deadline = probe_deadline(*check, options)});
-  }
+CheckReadings read_for_checks(Site& site, const CheckContext& context, const std::vector<const Check*>& checks) {
   CheckReadings readings;
-  if (script.empty()) return readings;
   std::vector<FramedJob> jobs;
-  for (const auto& node : nodes) jobs.push_back({node, script});
+  std::map<NodeId, std::vector<const Check*>> probes;
+  for (const auto& [node, facts] : context.facts) {
+    auto concerned = checks;
+    std::erase_if(concerned, [&](const Check* check) { return !concerns(*check, facts); });
+    FramedScript script("checks");
+    for (const auto* check : probes[node] = distinct_probes(concerned)) {
+      const auto& options = options_of(context.profile, check->id);
+      script.add({.comment = fmt::format("{}: {}", probe_name(*check), check->summary),
+                  .script = probe_text(*check, options),
+                  .deadline = probe_deadline(*check, options)});
+    }
+    if (!script.empty()) jobs.push_back({node, std::move(script)});
+  }
+  if (jobs.empty()) return readings;
   for (auto& [node, result] : run_framed(site, std::move(jobs), "check")) {
     if (result.error) {
       readings.failed.emplace(node, std::move(*result.error));
       continue;
     }
     for (auto& [frame, observed] : result.frames) {
-      readings.observed[node].emplace(probe_name(*probes.at(frame)), std::move(observed));
+      readings.observed[node].emplace(probe_name(*probes.at(node).at(frame)), std::move(observed));
     }
   }
   return readings;
@@ -108,7 +111,7 @@ CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Err
     const auto read = readings.observed.find(node);
     for (const auto* check : checks) {
       Observed observed;
-      if (!check->probe.empty()) {
+      if (!check->probe.empty() && concerns(*check, node_facts)) {
         observed = {.exit_status = 255, .out = {}, .err = "its output never arrived"};
         if (read != readings.observed.end()) {
           const auto found = read->second.find(std::string(probe_name(*check)));
@@ -130,9 +133,7 @@ CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Err
 
 CheckReport run_checks(Site& site, const CheckContext& context, const std::map<NodeId, Error>& unreachable,
                        const std::vector<const Check*>& checks) {
-  std::vector<NodeId> nodes;
-  for (const auto& [node, facts] : context.facts) nodes.push_back(node);
-  return judge_checks(context, unreachable, checks, read_for_checks(site, context.profile, nodes, checks));
+  return judge_checks(context, unreachable, checks, read_for_checks(site, context, checks));
 }
 
 }  // namespace podwright

@@ -31,10 +31,6 @@ struct CheckReadings {
   std::map<NodeId, Error> failed;  ///< nodes of which nothing was read
 };
 
-/// All probes of the checks in one execution a node.
-CheckReadings read_for_checks(Site& site, const Profile& profile, const std::vector<NodeId>& nodes,
-                              const std::vector<const Check*>& checks);
-
 /// What checks are judged against.
 struct CheckContext {
   const Inventory& inventory;
@@ -42,6 +38,9 @@ struct CheckContext {
   const std::map<NodeId, NodeWanted>& wanted;  ///< from resolve_cluster; a node that lacks has no resources
   const std::map<NodeId, Facts>& facts;        ///< of the nodes that are judged, which are each other's cohort
 };
+
+/// All probes of the checks that concern a node, in one execution a node: the nodes in `context.facts`.
+CheckReadings read_for_checks(Site& site, const CheckContext& context, const std::vector<const Check*>& checks);
 
 /// Pure: readings in, verdicts out. Nodes in `unreachable` appear in the report with their error.
 CheckReport judge_checks(const CheckContext& context, const std::map<NodeId, Error>& unreachable,

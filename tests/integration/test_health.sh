@@ -68,6 +68,17 @@ check_json "and nothing that is well" \
   '[.nodes | to_entries[] | .key as $n | .value.checks[] | select(.status == "fail" or .status == "error") | "\($n) \(.id)"]
    | map(select(test("cu01 (svc.chrony|fs.mounts|time.sync)|cu02 (fs.use|fs.rw)|cu03 (svc.slurmd|slurm.node)") | not)) == []'
 
+# ---------------------------------------------------------------- the same, far from the machines
+
+verdicts='.nodes | to_entries[] | .key as $n | .value.checks[] | "\($n) \(.id) \(.status)"'
+json "$verdicts" | sort >"$WORK/live"
+pw snapshot -o "$WORK/pod.tar.zst" >>"$LOG"
+check "a snapshot is the owner's alone" equal "$(stat -c %a "$WORK/pod.tar.zst")" 600
+pw_json check --snapshot "$WORK/pod.tar.zst"
+check_status "judged from a snapshot it fails too" 4
+json "$verdicts" | sort >"$WORK/judged"
+check "with the very same verdicts" diff "$WORK/live" "$WORK/judged"
+
 # ---------------------------------------------------------------- the node itself, and Slurm
 
 state_of() { on head "scontrol show node $1 --oneliner" | grep -o ' State=[^ ]*' | cut -d= -f2; }

@@ -125,7 +125,7 @@ std::vector<CheckResult> judge_xgmi(const Check& check, const Observed& observed
 }
 
 Check of(std::string_view id, std::string_view summary, std::string_view source, std::vector<Field> options, decltype(Check::judge) judge) {
-  return {.id = id, .summary = summary, .severity = Severity::fatal, .source = source, .options = std::move(options), .needs = {"gpus"},
+  return {.id = id, .summary = summary, .severity = Severity::fatal, .source = source, .options = std::move(options), .needs = {"gpus"}, .hardware = "amd",
           .probe = probe(), .deadline = std::chrono::seconds(70), .reads = "amd-smi", .judge = judge};
 }
 

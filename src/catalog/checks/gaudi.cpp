@@ -75,10 +75,10 @@ std::vector<CheckResult> judge_ecc(const Check& check, const Observed& observed,
 
 const Registered count{Check{.id = "gaudi.count", .summary = "The driver serves every Intel Gaudi that is on PCI, or as many as declared", .severity = Severity::fatal,
                              .source = "Intel Gaudi documentation, System Management Interface Tool",
-                             .options = {{.name = "expect", .type = FieldType::integer, .doc = "how many accelerators"}}, .needs = {"gpus"}, .probe = probe(),
+                             .options = {{.name = "expect", .type = FieldType::integer, .doc = "how many accelerators"}}, .needs = {"gpus"}, .hardware = "intel", .probe = probe(),
                              .deadline = std::chrono::seconds(30), .reads = "hl-smi", .judge = judge_count}};
 const Registered ecc{Check{.id = "gaudi.ecc", .summary = "Intel Gaudi accelerators have no uncorrected memory errors", .severity = Severity::fatal,
-                           .source = "Intel Gaudi documentation, System Management Interface Tool", .needs = {"gpus"}, .probe = probe(),
+                           .source = "Intel Gaudi documentation, System Management Interface Tool", .needs = {"gpus"}, .hardware = "intel", .probe = probe(),
                            .deadline = std::chrono::seconds(30), .reads = "hl-smi", .judge = judge_ecc}};
 
 }  // namespace

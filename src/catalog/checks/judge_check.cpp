@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "catalog/checks/judging.hpp"
+#include "catalog/checks/tool_output.hpp"
 
 namespace podwright {
 
@@ -109,6 +110,11 @@ std::optional<CheckResult> obstacle(const Check& check, const Observed& observed
 }
 
 }  // namespace
+
+bool concerns(const Check& check, const Facts& facts) {
+  if (check.hardware.empty()) return true;
+  return check.hardware == "rdma" ? !facts.hcas.empty() : judging::count_of_vendor(facts, check.hardware) > 0;
+}
 
 std::string probe_text(const Check& check, const Value::Table& options) {
   if (check.levels.empty()) return std::string(check.probe);

@@ -17,8 +17,12 @@ if ! command -v dmesg >/dev/null 2>&1; then
   echo end
   exit 0
 fi
-first=$(dmesg 2>&1 | head -n 1)
-if ! dmesg >/dev/null 2>&1; then
+line_end='
+'
+log=$(dmesg 2>&1)
+status=$?
+first=${log%%"$line_end"*}
+if [ "$status" != 0 ]; then
   printf 'unreadable=%s\nend\n' "$first"
   exit 0
 fi
@@ -32,7 +36,7 @@ case $first in
 esac
 printf 'source=%s\n' "$source"
 read -r uptime rest </proc/uptime && printf 'uptime=%s\n' "$uptime"
-if [ "$source" = journal ]; then journalctl -k -b -q --no-pager -o short-monotonic; else dmesg; fi |
+if [ "$source" = journal ]; then journalctl -k -b -q --no-pager -o short-monotonic; else printf '%s\n' "$log"; fi |
   grep -E "$pattern" | tail -n 200
 echo end
 )sh";

@@ -181,10 +181,10 @@ const Registered acs{Check{.id = "pcie.acs", .summary = "PCIe access control doe
 const Registered sel{Check{.id = "ipmi.sel", .summary = "The management controller's log holds nothing that stops a node", .severity = Severity::fatal, .source = "facebookresearch/gcm (check_ipmitool)",
                            .needs = {"os"}, .probe = sel_script, .deadline = std::chrono::seconds(35), .judge = judge_sel}};
 const Registered container{Check{.id = "ctr.gpu", .summary = "Containers get every NVIDIA GPU", .severity = Severity::fatal, .source = "imbue cluster-health; NVIDIA container toolkit",
-                                 .needs = {"gpus"}, .probe = container_script, .deadline = std::chrono::seconds(40), .judge = judge_container}};
+                                 .needs = {"gpus"}, .hardware = "nvidia", .probe = container_script, .deadline = std::chrono::seconds(40), .judge = judge_container}};
 const Registered rvs{Check{.id = "amd.rvs", .summary = "The ROCm validation suite can use every AMD GPU; with a level, its tests pass", .severity = Severity::fatal, .source = "ROCm validation suite",
                            .options = {{.name = "level", .type = FieldType::integer, .doc = "1 (minutes) to 5 (hours), on an idle node; default: the suite only lists the GPUs"}},
-                           .needs = {"gpus"}, .probe = rvs_script, .deadline = std::chrono::seconds(110),
+                           .needs = {"gpus"}, .hardware = "amd", .probe = rvs_script, .deadline = std::chrono::seconds(110),
                            .levels = {std::chrono::minutes(20), std::chrono::hours(1), std::chrono::hours(2), std::chrono::hours(4), std::chrono::hours(8)}, .judge = judge_rvs}};
 
 }  // namespace

@@ -277,7 +277,7 @@ std::optional<std::string> fault_of_optics(const HccnDevice& device) {
 
 Check of(std::string_view id, std::string_view summary, Severity severity, std::string_view source, std::string_view probe, std::string_view reads, std::chrono::seconds deadline,
          decltype(Check::judge) judge, std::vector<Field> options = {}) {
-  return {.id = id, .summary = summary, .severity = severity, .source = source, .options = std::move(options), .needs = {"gpus"},
+  return {.id = id, .summary = summary, .severity = severity, .source = source, .options = std::move(options), .needs = {"gpus"}, .hardware = "ascend",
           .probe = probe, .deadline = deadline, .reads = reads, .judge = judge};
 }
 

@@ -122,6 +122,7 @@ const Registered nvlink{Check{
                 {.name = "gbytes_per_s", .type = FieldType::number, .doc = "least speed of a link; default: the model's"},
                 {.name = "max_errors", .type = FieldType::integer, .doc = "a counter above this warns; default 0"}},
     .needs = {"gpus"},
+    .hardware = "nvidia",
     .probe = link_probe,
     .deadline = std::chrono::seconds(60),
     .judge = judge}};
@@ -170,6 +171,7 @@ const Registered dcgm{Check{
     .source = "facebookresearch/gcm (check_dcgmi); NVIDIA DCGM diagnostics",
     .options = {{.name = "level", .type = FieldType::integer, .doc = "1 (seconds, the default), 2 (minutes), 3 (half an hour) or 4 (hours); from 2 on the GPUs must be idle"}},
     .needs = {"gpus"},
+    .hardware = "nvidia",
     .probe = diag_probe,
     .deadline = std::chrono::minutes(2),
     .levels = {std::chrono::minutes(2), std::chrono::minutes(15), std::chrono::hours(1), std::chrono::hours(4)},

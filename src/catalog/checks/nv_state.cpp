@@ -206,7 +206,7 @@ std::vector<CheckResult> judge_fabric(const Check& check, const Observed& observ
 }
 
 Check of(std::string_view id, std::string_view summary, Severity severity, std::string_view source, std::vector<Field> options, decltype(Check::judge) judge) {
-  return {.id = id, .summary = summary, .severity = severity, .source = source, .options = std::move(options), .needs = {"gpus"},
+  return {.id = id, .summary = summary, .severity = severity, .source = source, .options = std::move(options), .needs = {"gpus"}, .hardware = "nvidia",
           .probe = judging::nvidia_smi_probe(), .deadline = judging::nvidia_smi_deadline, .reads = judging::nvidia_smi_reads, .judge = judge};
 }
 

@@ -107,7 +107,7 @@ const std::string flap_script = judging::kernel_log_probe("mlx[45].*[Ll]ink (dow
 
 std::vector<CheckResult> judge_flap(const Check& check, const Observed& observed, const Expectation& expectation) {
   const auto ports = judging::rdma_ports(expectation);
-  if (ports.verdict(check)) return {*ports.verdict(check)};
+  if (ports.hcas.empty()) return {judging::skipped(check, "no RDMA port here")};
   const auto hours = judging::number_option(expectation, "hours").value_or(12);
   const auto most = judging::integer_option(expectation, "max_downs").value_or(2);
   const auto found = judging::find_kernel_events(check, observed, expectation, hours);
@@ -323,31 +323,31 @@ std::vector<CheckResult> judge_peermem(const Check& check, const Observed& obser
 
 const Registered counters{Check{.id = "ib.counters", .summary = "Error counters of InfiniBand ports do not grow", .severity = Severity::fatal, .source = "imbue cluster-health; perfquery(8)",
                                 .options = {{.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}, {.name = "max_total", .type = FieldType::integer, .doc = "a sum since the last reset above this warns; default 0"}},
-                                .needs = {"hcas"}, .probe = counters_script, .deadline = std::chrono::seconds(20), .reads = "rdma-counters",
+                                .needs = {"hcas"}, .hardware = "rdma", .probe = counters_script, .deadline = std::chrono::seconds(20), .reads = "rdma-counters",
                                 .judge = [](const Check& check, const Observed& observed, const Expectation& expectation) { return judge_counters(check, observed, expectation, false); }}};
 const Registered roce_counters{Check{.id = "roce.counters", .summary = "Retransmissions and timeouts of RoCE ports do not grow", .severity = Severity::warning, .source = "NVIDIA, understanding mlx5 counters",
                                      .options = {{.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}, {.name = "max_total", .type = FieldType::integer, .doc = "a sum since the last reset above this warns; default: not judged"}},
-                                     .needs = {"hcas"}, .probe = counters_script, .deadline = std::chrono::seconds(20), .reads = "rdma-counters",
+                                     .needs = {"hcas"}, .hardware = "rdma", .probe = counters_script, .deadline = std::chrono::seconds(20), .reads = "rdma-counters",
                                      .judge = [](const Check& check, const Observed& observed, const Expectation& expectation) { return judge_counters(check, observed, expectation, true); }}};
 const Registered flap{Check{.id = "ib.flap", .summary = "RDMA links stay up", .severity = Severity::fatal, .source = "leptonai/gpud (infiniband flaps: three in 12 hours)",
                             .options = {{.name = "hours", .type = FieldType::number, .doc = "time that is looked at; default 12"}, {.name = "max_downs", .type = FieldType::integer, .doc = "a link may go down as often; default 2"},
                                         {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                            .needs = {"hcas", "os"}, .probe = flap_script, .deadline = std::chrono::seconds(20), .judge = judge_flap}};
+                            .needs = {"hcas", "os"}, .hardware = "rdma", .probe = flap_script, .deadline = std::chrono::seconds(20), .judge = judge_flap}};
 const Registered ber{Check{.id = "ib.ber", .summary = "RDMA links have few bit errors", .severity = Severity::fatal, .source = "OCI oci-dr-hpc (link_check): raw 1e-5, effective 1e-12",
                            .options = {{.name = "raw", .type = FieldType::number, .doc = "raw rate at which it fails; default 1e-5"}, {.name = "effective", .type = FieldType::number, .doc = "rate after correction; default 1e-12"},
                                        {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                           .needs = {"hcas"}, .probe = ber_script, .deadline = std::chrono::seconds(90), .judge = judge_ber}};
+                           .needs = {"hcas"}, .hardware = "rdma", .probe = ber_script, .deadline = std::chrono::seconds(90), .judge = judge_ber}};
 const Registered gid{Check{.id = "roce.gid", .summary = "RoCE v2 over IPv4 has the same GID index on every port", .severity = Severity::fatal, .source = "OCI oci-dr-hpc (gid_index_check)",
                            .options = {{.name = "index", .type = FieldType::integer, .doc = "the right one; default: the same on all"}, {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                           .needs = {"hcas"}, .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_gid}};
+                           .needs = {"hcas"}, .hardware = "rdma", .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_gid}};
 const Registered mtu{Check{.id = "roce.mtu", .summary = "RoCE ports have an MTU that carries RDMA's greatest packets", .severity = Severity::warning, .source = "NVIDIA, RoCE: 4096 bytes and their headers",
                            .options = {{.name = "mtu", .type = FieldType::integer, .doc = "least MTU of the interface; default 4200"}, {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                           .needs = {"hcas"}, .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_mtu}};
+                           .needs = {"hcas"}, .hardware = "rdma", .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_mtu}};
 const Registered pfc{Check{.id = "roce.pfc", .summary = "RoCE ports have flow control for the priority of RDMA", .severity = Severity::warning, .source = "NVIDIA, lossless RoCE configuration: priority 3",
                            .options = {{.name = "priority", .type = FieldType::integer, .doc = "0 to 7; default 3"}, {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                           .needs = {"hcas"}, .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_pfc}};
+                           .needs = {"hcas"}, .hardware = "rdma", .probe = gid_script, .deadline = std::chrono::seconds(30), .reads = "roce", .judge = judge_pfc}};
 const Registered peermem{Check{.id = "gdr.peermem", .summary = "RDMA reaches the memory of NVIDIA GPUs directly", .severity = Severity::fatal, .source = "imbue cluster-health; OCI oci-dr-hpc (peermem_module_check)",
-                               .needs = {"gpus", "hcas"}, .probe = peermem_script, .judge = judge_peermem}};
+                               .needs = {"gpus", "hcas"}, .hardware = "nvidia", .probe = peermem_script, .judge = judge_peermem}};
 
 }  // namespace
 

@@ -216,6 +216,19 @@ TEST_CASE("checks: no output brings a judge down") {
   }
 }
 
+TEST_CASE("checks: what is about hardware skips without it, though nothing was read") {
+  const World world;
+  for (const auto& check : catalog<Check>()) {
+    if (check.hardware.empty()) continue;
+    CAPTURE(check.id);
+    CHECK_FALSE(check.probe.empty());
+    CHECK_FALSE(concerns(check, world.facts));
+    const auto results = judge_check(check, {}, world.expectation());
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].status == CheckStatus::skip);
+  }
+}
+
 TEST_CASE("checks: nothing fails open") {
   const World world;
   for (const auto& check : catalog<Check>()) {
