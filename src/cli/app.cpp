@@ -195,16 +195,19 @@ Status App::open_run(Access access) {
 Result<Site*> App::open(Access access, Sessions sessions) {
   auto nodes = selected();
   if (!nodes) return fail(nodes.error());
-  auto options = ssh_options();
-  options.keep_sessions = sessions == Sessions::kept;
-  transport_ = std::make_unique<SshTransport>(inventory_->nodes, std::move(options));
-  for (const auto& note : transport_->notes()) bus_.debug(note);
-  if (!run_) {
-    if (auto opened = open_run(access); !opened) return fail(opened.error());
+  if (!local_) {
+    auto options = ssh_options();
+    options.keep_sessions = sessions == Sessions::kept;
+    transport_ = std::make_unique<SshTransport>(inventory_->nodes, std::move(options));
+    for (const auto& note : transport_->notes()) bus_.debug(note);
+    if (!run_) {
+      if (auto opened = open_run(access); !opened) return fail(opened.error());
+    }
   }
+  Transport& transport = local_ ? static_cast<Transport&>(*local_) : *transport_;
   site_.emplace(Site{.inventory = *inventory_,
                      .nodes = std::move(*nodes),
-                     .transport = *transport_,
+                     .transport = transport,
                      .events = bus_,
                      .stop = signals_->token(),
                      .timeout = globals_.timeout.value_or(Millis(60000))});
@@ -223,9 +226,13 @@ std::string host_name() {
   return full.substr(0, full.find('.'));
 }
 
+LocalOptions local_options(const SshSettings& ssh) {
+  return {.become = ssh.become, .become_password_env = ssh.become_password_env};
+}
+
 }  // namespace
 
-Result<Site*> App::open_local() {
+Status App::use_this_machine() {
   const auto name = host_name();
   std::error_code problem;
   if (!globals_.cluster_given && !fs::exists(globals_.cluster, problem)) {
@@ -257,16 +264,9 @@ Result<Site*> App::open_local() {
                                   : fmt::format("this machine is one node, and {} are named", nodes.size()),
                 "say which node of it this machine is: -n NODE");
   }
-  if (const auto profile = this->profile(); !profile) return fail(profile.error());
-  const auto& ssh = (*inventory)->find(nodes.front())->ssh;
-  local_ = std::make_unique<LocalTransport>(LocalOptions{.become = ssh.become, .become_password_env = ssh.become_password_env});
-  site_.emplace(Site{.inventory = *inventory_,
-                     .nodes = std::move(nodes),
-                     .transport = *local_,
-                     .events = bus_,
-                     .stop = signals_->token(),
-                     .timeout = globals_.timeout.value_or(Millis(60000))});
-  return &*site_;
+  globals_.nodes = nodes.front();
+  local_ = std::make_unique<LocalTransport>(local_options((*inventory)->find(nodes.front())->ssh));
+  return {};
 }
 
 SshOptions App::ssh_options() {

@@ -62,6 +62,12 @@ class App {
   /// The profile of --profile or of cluster.toml, with its variables, checked against the catalog.
   Result<const Profile*> profile();
 
+  /// This machine is the only node, reached without SSH; runs leave no folder. It is the node of cluster.toml
+  /// (or of /etc/podwright/cluster.toml, which the component monitoring/health writes) with this
+  /// machine's host name; where there is neither file, a node of its own with a profile that expects nothing.
+  /// Before inventory() and profile() are asked for.
+  Status use_this_machine();
+
   /// Whether the verb changes nodes: only one such run at a time is let at a cluster.
   enum class Access { reads, changes };
   /// Makes the run's folder and journal and the transport: from here on nodes may be contacted.
@@ -69,10 +75,6 @@ class App {
   /// `sessions` kept serve the next phase; a verb of one execution a node closes them.
   enum class Sessions { kept, closed };
   Result<Site*> open(Access access, Sessions sessions = Sessions::kept);
-  /// This machine as the only node, without SSH and without a run's folder. It is the node of cluster.toml
-  /// (or of /etc/podwright/cluster.toml, which the component monitoring/health writes) with this
-  /// machine's host name; where there is neither file, a node of its own with a profile that expects nothing.
-  Result<Site*> open_local();
   /// The same for a verb that brings its nodes itself (discover).
   Status open_run(Access access);
   /// Leaves these nodes to the site: the next phases go without the others.

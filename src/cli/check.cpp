@@ -93,7 +93,10 @@ Result<Outcome> explain(const App& app, const std::string& id) {
   return outcome;
 }
 
-Result<Outcome> show_drift(App& app, Site& site) {
+Result<Outcome> show_drift(App& app) {
+  const auto opened = app.open(App::Access::reads);
+  if (!opened) return fail(opened.error());
+  auto& site = **opened;
   const auto gathered = sort_out(gather_facts(site));
   if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while reading facts");
   app.save("facts.json", facts_document(gathered));
@@ -161,38 +164,26 @@ Result<Outcome> run_check(App& app, const Options& options) {
     return fail(Fault::usage, "--slurm drains the node that podwright runs on, so it needs --local",
                 "on the node, as its HealthCheckProgram: podwright check --local --slurm");
   }
-  Site* opened = nullptr;
+  if (options.local) {
+    if (auto here = app.use_this_machine(); !here) return fail(here.error());
+  }
+  if (options.drift) return show_drift(app);
+  const auto profile = app.profile();
+  if (!profile) return fail(profile.error());
   auto wanted_checks = options.checks;
   // A node that was drained for a failed check would never be given back for being drained.
   if (options.slurm) wanted_checks.skip.emplace_back("slurm.node");
-  if (options.local) {
-    const auto site = app.open_local();
-    if (!site) return fail(site.error());
-    opened = *site;
-  }
-  const Profile* profile = nullptr;
-  std::vector<const Check*> selected;
-  if (!options.drift) {
-    const auto loaded = app.profile();
-    if (!loaded) return fail(loaded.error());
-    profile = *loaded;
-    auto checks = select_checks(*profile, wanted_checks);
-    if (!checks) return fail(checks.error());
-    selected = std::move(*checks);
-  }
-  if (opened == nullptr) {
-    const auto site = app.open(App::Access::reads);
-    if (!site) return fail(site.error());
-    opened = *site;
-  }
-  auto& site = *opened;
-  if (options.drift) return show_drift(app, site);
+  const auto selected = select_checks(**profile, wanted_checks);
+  if (!selected) return fail(selected.error());
+  const auto opened = app.open(App::Access::reads);
+  if (!opened) return fail(opened.error());
+  auto& site = **opened;
 
-  const auto resolved = resolve_cluster(site, *profile, app.secrets());
+  const auto resolved = resolve_cluster(site, **profile, app.secrets());
   if (!resolved) return fail(resolved.error());
   app.save("facts.json", facts_document({.facts = resolved->facts, .failed = resolved->failed}));
   const auto report =
-      run_checks(site, {site.inventory, *profile, resolved->wanted, resolved->facts}, resolved->failed, selected);
+      run_checks(site, {site.inventory, **profile, resolved->wanted, resolved->facts}, resolved->failed, *selected);
   if (site.stop.stop_requested()) return fail(Fault::cancelled, "interrupted while the nodes were checked");
   auto outcome = check_outcome(app, report);
   if (const auto written = write_reports(report, site.inventory.name, options); !written) return fail(written.error());
