@@ -120,6 +120,10 @@ struct Packager {
   /// (came as a dependency) where the packager knows such marks, and list_accounts().
   std::string list;
   std::string take_back;  ///< take_back_packages() for it
+  /// Read-only sh that prints, a line each and sorted, the keys that are trusted for all repositories at
+  /// once; empty where each repository has its own. `distrust` ends in a command; such keys follow.
+  std::string keys{};
+  std::string distrust{};
   bool version_globs = true;  ///< the version may be a pattern: 4.3*
   /// What a [[repo]] is here. A field that is missing or wrong is an error.
   Result<RepoFiles> (*repo)(const Wanted& wanted) = nullptr;

@@ -129,15 +129,14 @@ has() { # VERSION, or nothing
   equal "$(on head 'cat /opt/pw-tool 2>/dev/null')" "$1"
 }
 
-# Packages of both databases, sources with their keys, and holds. Not the keys that zypper has put into rpm's own
-# database: they are everybody's there, and stay.
+# Packages of both databases (rpm keeps its keys as such), sources with their keys, and holds.
 packages_and_sources() { # LOCKS
-  on head "{ rpm -qa | grep -v ^gpg-pubkey; dpkg-query -W -f '\${Package} \${Version} \${Status}\n'
+  on head "{ rpm -qa; dpkg-query -W -f '\${Package} \${Version} \${Status}\n'
     ls /etc/apt/sources.list.d /etc/apt/keyrings /etc/apt/preferences.d /etc/yum.repos.d /etc/zypp/repos.d
     $1 | grep pw- | tr -s ' \t' ' '; } 2>/dev/null | sort"
 }
 
-world() { # ID DEFINITION GLOB LOCKS CUT-OFF LATER UNDONE: the state of what undo takes back
+world() { # ID DEFINITION GLOB LOCKS CUT-OFF LATER
   local id=$1 definition=$2 pattern=$3 locks=$4 cut_off=$5
   on head "rm -f /etc/os-release; printf 'ID=%s\nVERSION_ID=1\nPRETTY_NAME=%s\n' '$id' '$id' >/etc/os-release" >>"$LOG"
   local before
@@ -196,7 +195,7 @@ TOML
   check_status "$id: everything goes" 0
   check "$id: with the repository" on head "! test -e $definition && ! test -e /opt/pw-tool && ! test -e /opt/pw-app"
 
-  apply good version=2.0-1 "tool=$7" app=present
+  apply good version=2.0-1 tool=held app=present
   check "$id: there once more" has 2.0
   pw_json undo --yes
   check_status "$id: undo" 0
@@ -204,10 +203,10 @@ TOML
 }
 
 world debian /etc/apt/sources.list.d/pw.sources '1.1*' 'apt-mark showhold' \
-  'apt-mark unhold pw-tool; dpkg --unpack /srv/deb/pw-tool_1.0-1_all.deb' 3.0 held
+  'apt-mark unhold pw-tool; dpkg --unpack /srv/deb/pw-tool_1.0-1_all.deb' 3.0
 world rocky /etc/yum.repos.d/pw.repo '1.1*' 'dnf -q versionlock list' \
-  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 4.0 present
+  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 4.0
 # Debian's zypper and dnf-plugins-core exclude each other.
 on head 'DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends zypper; rpm -e --allmatches gpg-pubkey' >>"$LOG"
 world opensuse-leap /etc/zypp/repos.d/pw.repo 1.1-1 'zypper -n locks' \
-  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 5.0 present
+  'rpm -i --force --nodeps /srv/repo/pw-tool-1.0-1.noarch.rpm' 5.0

@@ -230,21 +230,20 @@ pw_goes() {
       comm -12 - "$t/deps"
   } | sort -u >"$t/goes"
 }
-# What podwright put on hold goes too.
+# What is on hold goes too.
 pw_purge() { pw_apt --allow-change-held-packages purge "$@"; }
 pw_drop() { pw_apt --allow-change-held-packages remove "$@"; }
 pw_marks() {
   set -- $entries
   sh "$1/state" >"$t/state" || return
-  part hold "$t/first" | comm -12 - "$t/touched" >"$t/b"
-  part hold "$t/state" | comm -12 - "$t/touched" >"$t/a"
-  comm -23 "$t/b" "$t/a" | xargs -r apt-mark hold || return
-  comm -13 "$t/b" "$t/a" | xargs -r apt-mark unhold || return
   part package "$t/state" | cut -d ' ' -f 1 | comm -12 - "$t/touched" >"$t/b"
   part auto "$t/first" | comm -12 - "$t/b" >"$t/a"
   part auto "$t/state" | comm -23 "$t/a" - | xargs -r apt-mark auto
 }
 )sh";
+
+const std::string hold = "apt-mark hold";
+const std::string unhold = "apt-mark unhold";
 
 const Registered apt{Packager{
     .id = "apt",
@@ -252,11 +251,12 @@ const Registered apt{Packager{
     .query = query,
     .install = install,
     .remove = remove,
-    .hold = "apt-mark hold",
-    .unhold = "apt-mark unhold",
+    .hold = hold,
+    .unhold = unhold,
     .versioned = versioned,
     .list = list,
-    .take_back = take_back_packages(take_back, install, "="),
+    .take_back = take_back_packages(
+        take_back, {.install = install, .separator = "=", .hold = hold, .unhold = unhold}),
     .repo = repo,
     .try_repo = try_repo,
 }};

@@ -6,20 +6,15 @@
 namespace podwright {
 namespace {
 
-// A held version is a line: name-epoch:version… (dnf 4), epoch:name-version… (yum), name = "…" (dnf
-// 5).
+// The names on hold, as the plug-ins of dnf and yum keep them: name-epoch:version… (dnf 4),
+// epoch:name-version-release… (yum), name = "…" (dnf 5).
+constexpr std::string_view held = R"sh(cat /etc/dnf/plugins/versionlock.list \
+  /etc/yum/pluginconf.d/versionlock.list /etc/dnf/versionlock.toml 2>/dev/null |
+  sed -n -e 's/^name = "\(.*\)"$/\1/p' -e 's/^\([^#! ].*\)-[0-9][0-9]*:[^:]*$/\1/p' \
+    -e 's/^[0-9][0-9]*:\(.*\)-[^-]*-[^-]*$/\1/p')sh";
+
 std::string query(const std::string& name) {
-  return rpm_query(name) + R"sh(
-for list in /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list \
-    /etc/dnf/versionlock.toml; do
-  [ -r "$list" ] || continue
-  while read -r line; do
-    case $line in
-      "$n"-[0-9]* | [0-9]*:"$n"-[0-9]* | "name = \"$n\"") echo 'held yes' ;;
-    esac
-  done <"$list"
-done
-)sh";
+  return rpm_query(name) + held_query(held);
 }
 
 std::string versioned(const std::string& name, const std::string& version) {
@@ -76,8 +71,9 @@ Result<RepoFiles> repo(const Wanted& wanted) {
 // The folder takes the place of /etc/yum.repos.d: only this repository is fetched, into the cache
 // that the real one uses (its name there comes from the id and the URL). Keys that were taken for it
 // before are forgotten there: the metadata must be signed by this one.
-const std::string try_repo = common + R"sh(
+const std::string try_repo = common + rpm_trust() + R"sh(
 pw_try_repo() {
+  pw_trust "$1" || return
   rm -rf /var/cache/dnf/"$2"-*/pubring || return
   if command -v dnf >/dev/null 2>&1; then
     out=$(dnf -y -q --setopt=reposdir="$1" --repo="$2" --setopt="$2.skip_if_unavailable=0" \
@@ -86,10 +82,14 @@ pw_try_repo() {
     out=$(yum -y -q --setopt=reposdir="$1" --setopt="$2.skip_if_unavailable=0" makecache 2>&1) && return
   fi
   rm -rf /var/cache/dnf/"$2"-*/pubring
+  pw_distrust
   printf '%s\n' "$out" >&2
   return 1
 }
 pw_try_repo)sh";
+
+const std::string hold = common + "pw_lock add";
+const std::string unhold = common + "pw_lock delete";
 
 const Registered dnf{Packager{
     .id = "dnf",
@@ -97,11 +97,13 @@ const Registered dnf{Packager{
     .query = query,
     .install = install,
     .remove = remove,
-    .hold = common + "pw_lock add",
-    .unhold = common + "pw_lock delete",
+    .hold = hold,
+    .unhold = unhold,
     .versioned = versioned,
-    .list = list_rpms(),
-    .take_back = take_back_rpms(install, "-"),
+    .list = list_rpms(held),
+    .take_back = take_back_rpms({.install = install, .separator = "-", .hold = hold, .unhold = unhold}),
+    .keys = std::string(rpm_keys),
+    .distrust = "rpm -e",
     .repo = repo,
     .try_repo = try_repo,
 }};

@@ -1,5 +1,7 @@
 #include "catalog/packagers/rpm.hpp"
 
+#include <fmt/format.h>
+
 #include "base/shell.hpp"
 
 namespace podwright {
@@ -21,6 +23,24 @@ case $v in
     esac
     ;;
 esac
+)sh";
+}
+
+std::string held_query(std::string_view names) {
+  return fmt::format("({}\n) | while read -r one; do\n  [ \"$one\" != \"$n\" ] || echo 'held yes'\ndone\n", names);
+}
+
+std::string rpm_trust() {
+  return fmt::format("pw_keys() {{ {}; }}\n", rpm_keys) + R"sh(
+pw_trust() {
+  known=$(pw_keys)
+  [ ! -f "$1/key.asc" ] || rpm --import "$1/key.asc"
+}
+pw_distrust() {
+  pw_keys | while read -r key; do
+    case $known in *"$key"*) ;; *) rpm -e "$key" 2>/dev/null ;; esac
+  done
+}
 )sh";
 }
 

@@ -58,6 +58,10 @@ sort -u -o "$t/named" "$t/named"
 sort -u "$t/seen" "$t/named" >"$t/touched"
 comm -12 "$t/here" "$t/named" >"$t/wanted"
 comm -23 "$t/here" "$t/named" >"$t/deps"
+# A held package keeps its version whatever is asked for. What podwright put on hold goes free for good.
+part hold "$t/first" | comm -12 - "$t/touched" >"$t/held"
+part hold "$t/state" | comm -12 - "$t/touched" >"$t/holds"
+[ ! -s "$t/holds" ] || pw_unhold $(cat "$t/holds") || exit
 if [ -s "$t/here" ]; then
   pw_goes || exit
   part config "$t/first" | comm -12 - "$t/goes" >"$t/drop"
@@ -75,6 +79,7 @@ while read -r n v; do
   pw_old "$n$separator$v" </dev/null ||
     pw_left "$n" "was $v before podwright, a version that could not be installed any more"
 done <"$t/old"
+[ ! -s "$t/held" ] || pw_hold $(cat "$t/held") || exit
 pw_marks || exit
 # Accounts that scripts of these packages made; another entry's are left to it.
 if [ -z "$left" ]; then
@@ -105,10 +110,13 @@ while IFS=: read -r n x; do echo "group $n"; done </etc/group
 )sh";
 }
 
-std::string take_back_packages(std::string_view functions, std::string_view install,
-                               std::string_view separator) {
-  return fmt::format("export LC_ALL=C\n{}\nseparator='{}'\npw_old() {{\n(\n{} \"$@\"\n)\n}}\n{}", functions, separator,
-                     install, common);
+std::string take_back_packages(std::string_view functions, const Moves& moves) {
+  const auto function = [](std::string_view name, std::string_view command) {
+    return fmt::format("{}() {{\n(\n{} \"$@\"\n)\n}}\n", name, command);
+  };
+  return fmt::format("export LC_ALL=C\n{}\nseparator='{}'\n{}{}{}{}", functions, moves.separator,
+                     function("pw_old", moves.install), function("pw_hold", moves.hold),
+                     function("pw_unhold", moves.unhold), common);
 }
 
 }  // namespace podwright

@@ -1,15 +1,17 @@
 #include "catalog/packagers/take_back_rpm.hpp"
 
-#include "catalog/packagers/take_back.hpp"
+#include <fmt/format.h>
 
 namespace podwright {
 
-std::string list_rpms() {
-  return R"sh(rpm -qa --qf 'package %{NAME} %{VERSION}-%{RELEASE}\n' || exit
-)sh" + list_accounts();
+std::string list_rpms(std::string_view held) {
+  return fmt::format(R"sh(rpm -qa --qf 'package %{{NAME}} %{{VERSION}}-%{{RELEASE}}\n' || exit
+({}
+) | sed 's/^/hold /'
+)sh", held) + list_accounts();
 }
 
-std::string take_back_rpms(std::string_view install, std::string_view separator) {
+std::string take_back_rpms(const Moves& moves) {
   // rpm itself tells what stays because it is needed; the tools above it would take more along.
   return take_back_packages(R"sh(
 pw_goes() {
@@ -33,7 +35,7 @@ pw_purge() { rpm -e "$@"; }
 pw_drop() { rpm -e "$@"; }
 pw_marks() { :; }
 )sh",
-                            install, separator);
+                            moves);
 }
 
 }  // namespace podwright

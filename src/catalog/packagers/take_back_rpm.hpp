@@ -4,10 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "catalog/packagers/take_back.hpp"
+
 namespace podwright {
 
-/// Packager::list and Packager::take_back; arguments as those of take_back_packages.
-std::string list_rpms();
-std::string take_back_rpms(std::string_view install, std::string_view separator);
+/// Packager::list; `held` is sh that prints the names of the packages on hold.
+std::string list_rpms(std::string_view held);
+/// Packager::take_back.
+std::string take_back_rpms(const Moves& moves);
 
 }  // namespace podwright

@@ -6,13 +6,10 @@
 namespace podwright {
 namespace {
 
+constexpr std::string_view held = "sed -n 's/^solvable_name: //p' /etc/zypp/locks 2>/dev/null";
+
 std::string query(const std::string& name) {
-  return rpm_query(name) + R"sh(
-[ -r /etc/zypp/locks ] || exit 0
-while read -r key value; do
-  if [ "$key $value" = "solvable_name: $n" ]; then echo 'held yes'; fi
-done </etc/zypp/locks
-)sh";
+  return rpm_query(name) + held_query(held);
 }
 
 std::string versioned(const std::string& name, const std::string& version) {
@@ -59,10 +56,8 @@ Result<RepoFiles> repo(const Wanted& wanted) {
 }
 
 // A key that the profile holds is trusted as that one; only where the profile names a URL does zypper
-// take the key that it finds there. rpm's keys are those of all repositories: one that verified nothing
-// is taken out again.
-const std::string try_repo = common + R"sh(
-pw_keys() { rpm -qa 'gpg-pubkey*' | sort; }
+// take the key that it finds there.
+const std::string try_repo = common + rpm_trust() + R"sh(
 # zypper is content with any key that the node knows: the metadata must be signed by this one.
 pw_signed() {
   [ -f "$1/key.asc" ] && grep -q '^repo_gpgcheck=1' "$1/$2.repo" || return 0
@@ -73,21 +68,20 @@ pw_signed() {
 }
 pw_try_repo() {
   import=
-  known=$(pw_keys)
-  if [ -f "$1/key.asc" ]; then
-    rpm --import "$1/key.asc" || return
-  elif grep -q '^gpgkey=' "$1/$2.repo"; then
+  pw_trust "$1" || return
+  if [ ! -f "$1/key.asc" ] && grep -q '^gpgkey=' "$1/$2.repo"; then
     import=--gpg-auto-import-keys
   fi
   out=$(pw_zypper --reposd-dir "$1" $import refresh --force "$2" 2>&1) && out=$(pw_signed "$1" "$2" 2>&1) && return
-  pw_keys | while read -r key; do
-    case $known in *"$key"*) ;; *) rpm -e "$key" 2>/dev/null ;; esac
-  done
+  pw_distrust
   # What is said last is what an operator reads first.
   printf '%s\n' "$out" | grep -v -e '^Skipping repository' -e '^Could not refresh' -e '^History:' >&2
   return 1
 }
 pw_try_repo)sh";
+
+const std::string hold = common + "pw_zypper addlock";
+const std::string unhold = common + "pw_zypper removelock";
 
 const Registered zypper{Packager{
     .id = "zypper",
@@ -95,11 +89,13 @@ const Registered zypper{Packager{
     .query = query,
     .install = install,
     .remove = remove,
-    .hold = common + "pw_zypper addlock",
-    .unhold = common + "pw_zypper removelock",
+    .hold = hold,
+    .unhold = unhold,
     .versioned = versioned,
-    .list = list_rpms(),
-    .take_back = take_back_rpms(install, "="),
+    .list = list_rpms(held),
+    .take_back = take_back_rpms({.install = install, .separator = "=", .hold = hold, .unhold = unhold}),
+    .keys = std::string(rpm_keys),
+    .distrust = "rpm -e",
     .version_globs = false,
     .repo = repo,
     .try_repo = try_repo,

@@ -139,6 +139,39 @@ sed "s|$key|$k|" "$n/real/$file" >"$n/$file" || exit
 )sh";
 }
 
+/// Takes the keys that came with repositories out of those that the node trusts for all; not one whose
+/// file another repository of podwright, which stays, brought as well.
+constexpr std::string_view take_back_keys = R"sh(
+set -- $entries
+t=$(mktemp -d) || exit
+trap 'rm -rf "$t"' EXIT
+ledger=${1%/*}
+for e in "$ledger"/[0-9]*; do
+  case " $entries " in *" $e "*) continue ;; esac
+  read -r x id <"$e/step"
+  case $id in repo/*) grep '^file ' "$e/after" ;; esac
+done >"$t/others"
+for e in "$@"; do
+  after=$e/after
+  [ -s "$after" ] || { sh "$e/state" >"$t/now"; after=$t/now; }
+  digest=$(grep '^file ' "$after")
+  if [ -n "$digest" ] && grep -qxF "$digest" "$t/others"; then continue; fi
+  sed -n 's/^key //p' "$e/before" >"$t/before"
+  sed -n 's/^key //p' "$after" | comm -13 "$t/before" -
+done | sort -u >"$t/came"
+pw_keys | comm -12 - "$t/came" >"$t/go"
+[ ! -s "$t/go" ] || pw_distrust $(cat "$t/go")
+)sh";
+
+/// The way back for the keys, where the packager trusts those of all repositories at once.
+void undo_keys(Undo& undo, const Packager& packager, const RepoFiles& files) {
+  if (packager.keys.empty()) return;
+  undo.state = fmt::format("export LC_ALL=C\n({0}\n) | sed 's/^/key /'\n[ ! -f {1} ] || sha256sum <{1} | sed 's/^/file /'\n",
+                           packager.keys, sh::quote(files.key_path));
+  undo.finish = fmt::format("export LC_ALL=C\npw_keys() {{\n{}\n}}\npw_distrust() {{\n{} \"$@\"\n}}\n{}", packager.keys,
+                            packager.distrust, take_back_keys);
+}
+
 Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                                const PlanContext& context) {
   if (const auto fine = check_fields(wanted); !fine) return fail(fine.error());
@@ -214,6 +247,7 @@ Result<std::vector<Step>> plan(const Wanted& wanted, const Observed& observed,
                                  replace_script(files->key_path, "cat \"$k\"", Ownership{}, true));
     }
   }
+  undo_keys(step.undo, **packager, *files);
   if (pin) step.script += fmt::format("(\n{}) || exit\n", pin->script);
   // Last, because it is what makes the others count.
   if (*definition) step.script += fmt::format("(\n{}) || exit\n", (*definition)->script);
