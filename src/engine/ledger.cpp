@@ -104,6 +104,25 @@ pw_state_now() {
   pw_d=$(sh "$pw_e/state" </dev/null 2>/dev/null) || { echo unreadable; return; }
   printf '%s\n' "$pw_d" | pw_digest
 }
+# The entries of the same resource that have a state, up to this one, oldest first.
+pw_same() {
+  read -r pw_d pw_id <"$pw_e/step"
+  for pw_o in "$pw_ledger"/[0-9]*; do
+    if [ -e "$pw_o/before" ] && read -r pw_d pw_d <"$pw_o/step" && [ "$pw_d" = "$pw_id" ]; then
+      printf '%s\n' "$pw_o"
+    fi
+    [ "$pw_o" != "$pw_e" ] || return 0
+  done
+}
+# The state is what it was before this entry, or before an older one of the same resource: a way back
+# may lead over several at once.
+pw_as_before() {
+  pw_now=$(pw_state_now)
+  for pw_o in $(pw_same); do
+    [ "$pw_now" != "$(pw_digest <"$pw_o/before")" ] || return 0
+  done
+  return 1
+}
 # Undo: PATH WHAT, or the digest of the state: it is still so, or the step is left.
 pw_expect() {
   pw_d=$(pw_seen "$1")
@@ -113,6 +132,7 @@ pw_expect() {
 }
 pw_expect_state() {
   [ "$(pw_state_now)" = "$1" ] && return
+  pw_as_before && return
   printf 'left\t\tits state is not what it was when this undo was decided\n'
   exit 0
 }
@@ -135,11 +155,12 @@ pw_put() {
 # Undo: what is more than paths.
 pw_restored() {
   if [ -e "$pw_e/restore" ]; then
-    if [ ! -e "$pw_e/state" ] || [ "$(pw_state_now)" != "$(pw_digest <"$pw_e/before")" ]; then
+    if [ ! -e "$pw_e/state" ] || ! pw_as_before; then
       before=$pw_e/before after=$pw_e/after
+      oldest=$(pw_same | head -n 1)/before
       [ -e "$after" ] || after=/dev/null
       [ -e "$before" ] || before=/dev/null
-      export before after
+      export before after oldest
       pw_out=$(sh "$pw_e/restore" </dev/null)
       pw_status=$?
       [ -z "$pw_out" ] || printf '%s\n' "$pw_out"

@@ -33,7 +33,8 @@ struct Undo {
   std::string state{};
   /// Run by `undo` after the paths were put back, unless the state is as before already: the file
   /// $before holds what `state` printed before the step, $after what it printed after it (empty when
-  /// the step was cut off).
+  /// the step was cut off), $oldest what it printed before the first step of this resource: a way back
+  /// may lead there at once. What it can't take back it leaves, with a line "left<TAB><TAB>WHY".
   std::string restore{};
   /// Run by `undo` after all steps were put back, those of the oldest steps first, and once for all
   /// steps that have the very same text: $entries names their folders in the ledger, oldest first,

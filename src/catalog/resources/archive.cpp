@@ -106,8 +106,8 @@ std::string unpack(const Wanted& wanted, const Artifact& artifact, const std::st
          std::string(unpack_script);
 }
 
-/// A tree can be large, so that no copy is kept of it: one that podwright made goes, and an earlier
-/// version does not come back.
+/// A tree can be large, so that no copy is kept of it: one that podwright made goes, with all versions
+/// of it.
 Undo undo_of(const Wanted& wanted) {
   return {.state = sh::assign("d", wanted.name) + sh::assign("s", stamp_name) + R"sh(
 if [ -f "$d/$s" ]; then
@@ -120,13 +120,10 @@ else
 fi
 )sh",
           .restore = sh::assign("d", wanted.name) + R"sh(
-case $(cat "$before") in
+case $(cat "$oldest") in
   absent) rm -rf "$d" ;;
   empty) rm -rf "$d" && mkdir "$d" ;;
-  *)
-    printf '%s held another version of the archive: apply a profile that declares it\n' "$d" >&2
-    exit 1
-    ;;
+  *) printf 'left\t\t%s held something else before: apply a profile that declares it\n' "$d" ;;
 esac
 )sh"};
 }

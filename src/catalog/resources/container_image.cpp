@@ -128,8 +128,8 @@ if [ -z "$id" ]; then
   "$e" image rm "$i" >/dev/null && rm -f "$stamp"
 else
   "$e" image tag "$id" "$i" || {
-    printf 'the image that %s was before is gone: %s\n' "$i" "$id" >&2
-    exit 1
+    printf 'left\t\tthe image that %s was before is gone: %s\n' "$i" "$id"
+    exit 0
   }
   rm -f "$stamp"
 fi

@@ -90,9 +90,9 @@ Undo undo_of(const Wanted& wanted) {
   if (uninstall.empty()) return {.why_not = "the profile gives no uninstall command for it"};
   return {.state = version_script(wanted) + "printf '%s\\n' \"$v\"\n",
           .restore = fmt::format(R"sh(
-if [ -n "$(cat "$before")" ]; then
-  printf 'version %s was there before, which podwright did not keep\n' "$(cat "$before")" >&2
-  exit 1
+if [ -n "$(cat "$oldest")" ]; then
+  printf 'left\t\tversion %s was there before, which podwright did not keep\n' "$(cat "$oldest")"
+  exit 0
 fi
 sh -c {} </dev/null
 )sh",

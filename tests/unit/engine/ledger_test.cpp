@@ -182,6 +182,32 @@ TEST_CASE("undo: state is put back by the step's own text, unless somebody chang
   }
 }
 
+TEST_CASE("undo: a way back may lead over all versions of a resource at once") {
+  for (const auto& shell : shells_here()) {
+    CAPTURE(shell);
+    const LedgerNode node(shell);
+    const auto value = node.at("value");
+    const Undo undo{.state = "[ ! -e " + value + " ] || cat " + value,
+                    .restore = "if [ -n \"$(cat \"$oldest\")\" ]; then printf 'left\\t\\twas another one before\\n'; else rm -f " + value + "; fi"};
+    for (const auto* version : {"1", "2", "3"}) {
+      node.step(make_step("archive//opt/a", undo, std::string("echo ") + version + " >" + value));
+    }
+    auto done = node.undo();
+    CHECK_MESSAGE(done.left.empty(), why_of(done));
+    CHECK(done.restored == Strings{"archive//opt/a"});
+    CHECK(node.sh("ls") == "");
+    CHECK_FALSE(node.has_ledger());
+
+    node.sh("echo 0 >value");
+    node.step(make_step("archive//opt/a", undo, "echo 1 >" + value));
+    node.step(make_step("archive//opt/a", undo, "echo 2 >" + value));
+    done = node.undo();
+    CHECK(why_of(done).find("archive//opt/a: was another one before\n") == 0);
+    CHECK_FALSE(done.error);
+    CHECK(node.sh("cat value") == "2\n");
+  }
+}
+
 TEST_CASE("undo: a state that cannot be read stops the step; what cannot be put back is an error") {
   const LedgerNode node;
   const auto refused = node.step(make_step("sysctl/a", {.state = "cat " + node.at("none"), .restore = ":"}, "echo x >" + node.at("f")));
