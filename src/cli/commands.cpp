@@ -10,7 +10,6 @@ std::vector<Command> all_commands() {
   all.push_back(facts_command());
   all.push_back(doctor_command());
   all.push_back(exec_command());
-  all.push_back(copy_command());
   all.push_back(snapshot_command());
   all.push_back(profile_command());
   all.push_back(lock_command());
@@ -18,6 +17,7 @@ std::vector<Command> all_commands() {
   all.push_back(plan_command());
   all.push_back(apply_command());
   all.push_back(undo_command());
+  all.push_back(copy_command());
   all.push_back(validate_command());
   all.push_back(fabric_command());
   all.push_back(check_command());

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -30,6 +31,14 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 }
 
 }  // namespace
+
+TEST_CASE("help: the overview names each group of verbs once") {
+  std::vector<std::string> groups;
+  for (const auto& command : all_commands()) {
+    if (groups.empty() || groups.back() != command.group) groups.push_back(command.group);
+  }
+  CHECK(std::set<std::string>(groups.begin(), groups.end()).size() == groups.size());
+}
 
 TEST_CASE("every verb explains itself: summary, details, example, exit codes") {
   each(all_commands(), "", [](const Command& command, const std::string& path) {
