@@ -26,7 +26,7 @@ struct ApplyOptions {
   bool resume = false;
   bool retry_failed = false;
   std::vector<std::string> components;
-  std::string batch;
+  std::string batch = all_at_once;
   std::vector<std::string> bundles;
   std::string key;
 };
@@ -121,12 +121,8 @@ std::map<NodeId, Error> stale(const Plan& saved, const Plan& current) {
 }
 
 Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
-  std::optional<Batch> batch;
-  if (!options.batch.empty()) {
-    const auto parsed = parse_batch(options.batch);
-    if (!parsed) return fail(parsed.error());
-    batch = *parsed;
-  }
+  const auto batch = parse_batch(options.batch);
+  if (!batch) return fail(batch.error());
   auto task = task_of(app, options);
   if (!task) return fail(task.error());
   auto& intent = task->intent;
@@ -157,8 +153,7 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   intent.nodes = site.nodes;
   app.save("intent.json", intent_document(intent));
 
-  ApplySettings settings;
-  if (batch) settings.batch = *batch;
+  ApplySettings settings{.batch = *batch};
   if (offline) settings.offline = &*offline;
   if (task->earlier) {
     auto taken_up = take_up(site);
@@ -216,6 +211,10 @@ Outcome apply_outcome(App& app, const Applied& applied) {
   return outcome;
 }
 
+Option batch_option(std::string& into) {
+  return text_option("--batch", "N|P%", "nodes that may be away at once for a reboot (default: all)", into);
+}
+
 Command apply_command() {
   auto options = std::make_shared<ApplyOptions>();
   return {
@@ -238,7 +237,7 @@ Command apply_command() {
           "that did not succeed in it.",
       .options = {flag("--resume", "go on with the latest run", options->resume),
                   flag("--retry-failed", "only the nodes that did not succeed in the latest run", options->retry_failed),
-                  text_option("--batch", "N|P%", "nodes that may be away at once for a reboot (default: all)", options->batch),
+                  batch_option(options->batch),
                   list_option("--bundle", "FILE", "install from this bundle and no network; again for the one that it adds to", options->bundles, Completes::file),
                   text_option("--pub", "FILE", "the bundle has to be signed by this public key", options->key, Completes::file),
                   list_option("--component", "NAME", "only what this component of the profile brings", options->components)},

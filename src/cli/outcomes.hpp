@@ -3,12 +3,17 @@
 #pragma once
 
 #include "cli/app.hpp"
+#include "cli/command.hpp"
 #include "model/check.hpp"
 #include "model/fabric.hpp"
 #include "model/plan.hpp"
 #include "model/report.hpp"
 
 namespace podwright::cli {
+
+/// --batch: how many nodes reboot at once, for parse_batch; its default is all.
+constexpr const char* all_at_once = "100%";
+Option batch_option(std::string& into);
 
 /// Shows the plan to whoever can be asked, and asks.
 Status confirm_plan(App& app, const Plan& plan);

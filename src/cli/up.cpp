@@ -35,7 +35,7 @@ namespace {
 /// the others; run() is the table of contents.
 class Up {
  public:
-  explicit Up(App& app) : app_(app), style_(app.style()), width_(app.width()) {}
+  Up(App& app, Batch batch) : app_(app), batch_(batch), style_(app.style()), width_(app.width()) {}
 
   Result<Outcome> run();
 
@@ -78,6 +78,7 @@ class Up {
   [[nodiscard]] Status stopped(std::string_view left) const;
 
   App& app_;
+  Batch batch_;
   Style style_;
   std::size_t width_;
   Site* site_ = nullptr;
@@ -174,7 +175,7 @@ Status Up::plan() {
 
 Status Up::apply() {
   phase("apply");
-  applied_ = apply_plan(*site_, *planned_, app_.secrets(), app_.run_folder());
+  applied_ = apply_plan(*site_, *planned_, app_.secrets(), app_.run_folder(), {.batch = batch_});
   changed_ = std::ranges::any_of(applied_.nodes, [](const auto& n) { return !n.second.changed.empty(); });
   auto outcome = apply_outcome(app_, applied_);
   if (planned_->plan.nodes.empty()) outcome.text = "there is no node to apply anything to\n";
@@ -348,6 +349,7 @@ Result<Outcome> Up::run() {
 }  // namespace
 
 Command up_command() {
+  auto batch = std::make_shared<std::string>(all_at_once);
   return {
       .name = "up",
       .group = "All of it",
@@ -359,10 +361,15 @@ Command up_command() {
           "others are handed over while the quorum of cluster.toml holds. A fault of the interconnect that is not "
           "a node's stops the hand-off. All documents and the report are in one run folder; running it again "
           "goes on where it stopped.",
+      .options = {batch_option(*batch)},
       .examples = {{"podwright up", "from bare nodes to the report"},
                    {"podwright up --yes --output json > up.json", "unattended"}},
       .exits = {kNodesFailed, kNotPassed},
-      .run = [](App& app) { return Up(app).run(); }};
+      .run = [batch](App& app) -> Result<Outcome> {
+        const auto parsed = parse_batch(*batch);
+        if (!parsed) return fail(parsed.error());
+        return Up(app, *parsed).run();
+      }};
 }
 
 }  // namespace podwright::cli
