@@ -109,7 +109,7 @@ TEST_CASE("conformance: the kinds of resource that an administrator expects") {
   for (const auto* name :
        {"package", "repo", "file", "directory", "symlink", "line", "archive", "installer", "command", "service", "unit",
         "user", "group", "authorized_key", "mount", "nfs_export", "sysctl", "limit", "kernel_module", "kernel_param",
-        "hosts", "hostname", "timezone", "swap", "container_image", "secret"}) {
+        "hosts", "hostname", "timezone", "swap", "container_image", "secret", "reboot"}) {
     const bool there = find_in_catalog<ResourceKind>(name) != nullptr;
     CHECK_MESSAGE(there, name);
   }
