@@ -123,6 +123,10 @@ END
     ln -sf /dev/null "$1/etc/systemd/system/$unit"
   done
   echo '/dev/vda / ext4 rw,noatime 0 0' >"$1/etc/fstab"
+  # Only what finds the disk: the usual initramfs is 40 MB, which an emulated processor unpacks for minutes.
+  echo 'MODULES=list' >"$1/etc/initramfs-tools/conf.d/podwright"
+  printf '%s\n' virtio_pci virtio_blk ext4 crc32c_generic >>"$1/etc/initramfs-tools/modules"
+  chroot "$1" update-initramfs -u -k all
 }
 
 ensure_taps() { # NODE
@@ -158,12 +162,13 @@ ensure_rdma_disk() { # NODE
 
 # Runs in the background for as long as the machine is switched on; a reboot stays within QEMU.
 supervise_machine() { # NODE
-  local home=$RUN/$1 number=${1#cu} status=0
+  local home=$RUN/$1 number=${1#cu} accelerator status=0
+  accelerator=$(accelerator)
   cgroup_remove "$CGROUP/$1"
   cgroup_make "$CGROUP/$1"
   (
     cgroup_enter "$CGROUP/$1"
-    exec nsenter --net="/run/netns/$LAB_NETNS" qemu-system-x86_64 -accel "$(accelerator)" -cpu max -smp 1 -m 768 \
+    exec nsenter --net="/run/netns/$LAB_NETNS" qemu-system-x86_64 -accel "$accelerator" -cpu max -smp 1 -m 768 \
       -display none -serial stdio -kernel "$RDMA_KERNEL" -initrd "$RDMA_INITRD" \
       -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off quiet" \
       -drive "file=$home/disk.qcow2,if=virtio,cache=unsafe" -drive "file=$home/machine.img,if=virtio,format=raw,readonly=on" \
@@ -178,7 +183,15 @@ supervise_machine() { # NODE
   cgroup_remove "$CGROUP/$1"
 }
 
-accelerator() { if [[ -w /dev/kvm ]]; then echo kvm; else echo tcg,thread=multi; fi; }
+# Within another virtual machine there may be a /dev/kvm on which no processor starts: it is tried.
+accelerator() {
+  local status=0
+  if [[ -w /dev/kvm ]]; then
+    timeout 3 qemu-system-x86_64 -accel kvm -cpu max -m 64 -nodefaults -display none </dev/null >/dev/null 2>&1 7>&- || status=$?
+    ((status != 124)) || { echo kvm; return; }
+  fi
+  echo tcg,thread=multi
+}
 
 rdma_cluster_toml() {
   local node
