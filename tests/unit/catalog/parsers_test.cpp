@@ -100,6 +100,14 @@ std::string mutated(const std::string& seed, std::mt19937& random) {
 
 }  // namespace
 
+TEST_CASE("parsers: each belongs to a family that is fuzzed") {
+  const auto families = content_of(PODWRIGHT_CASES "/../fuzz/families");
+  const auto fuzzed = words(families);
+  for (const auto& parser : catalog<Parser>()) {
+    CHECK_MESSAGE(std::ranges::find(fuzzed, parser.kind) != fuzzed.end(), parser.kind);
+  }
+}
+
 TEST_CASE("parsers: every case is read, or refused, as it says") {
   REQUIRE_FALSE(parse_cases().empty());
   for (const auto& one : parse_cases()) {
