@@ -41,6 +41,19 @@ pw_json() {
   pw --output json "$@" >"$WORK/out"
   cat "$WORK/out" >>"$LOG"
 }
+# The same in the background, as $HEAD; `ended` waits for it. What runs in between does not touch its output.
+start() {
+  printf '\n$ podwright %s &\n' "$*" >>"$LOG"
+  "$ROOT/scripts/lab" --dir "$LAB" run -- "$PODWRIGHT" -c "$LAB/cluster.toml" --output json "$@" >"$WORK/started" 2>"$WORK/started.err" &
+  HEAD=$!
+}
+ended() {
+  wait "$HEAD"
+  STATUS=$?
+  cp "$WORK/started" "$WORK/out"
+  cp "$WORK/started.err" "$WORK/err"
+  cat "$WORK/out" "$WORK/err" >>"$LOG"
+}
 json() { jq -r "$1" "$WORK/out"; }
 
 # One claim: passes when the command succeeds.

@@ -23,16 +23,6 @@ holds() { # FILE NODE…: the large file is there
 clean() { # nothing of the transfer runs or lies on the nodes
   everywhere '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy 2>/dev/null'
 }
-start() { # podwright in the background: $HEAD
-  printf '\n$ podwright %s &\n' "$*" >>"$LOG"
-  "$ROOT/scripts/lab" --dir "$LAB" run -- "$PODWRIGHT" -c "$LAB/cluster.toml" --output json "$@" >"$WORK/out" 2>"$WORK/err" &
-  HEAD=$!
-}
-ended() {
-  wait "$HEAD"
-  STATUS=$?
-  cat "$WORK/err" "$WORK/out" >>"$LOG"
-}
 part_on() { # NODE BYTES: so much has arrived there
   local i
   for ((i = 0; i < 300; i++)); do

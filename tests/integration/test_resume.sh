@@ -49,17 +49,6 @@ everywhere() { # COMMAND
   local node
   for node in "${ALL[@]}"; do on "$node" "$1" >>"$LOG"; done
 }
-# podwright in the background; its process is $HEAD.
-start() {
-  printf '\n$ podwright %s &\n' "$*" >>"$LOG"
-  "$ROOT/scripts/lab" --dir "$LAB" run -- "$PODWRIGHT" -c "$LAB/cluster.toml" --output json "$@" >"$WORK/started" 2>"$WORK/err" &
-  HEAD=$!
-}
-ended() {
-  wait "$HEAD"
-  STATUS=$?
-  cat "$WORK/started" "$WORK/err" >>"$LOG"
-}
 events() { # of the latest run
   local runs=("$LAB"/.podwright/runs/*)
   cat "${runs[-1]}/events.ndjson"
@@ -140,7 +129,7 @@ check_status "Ctrl-C exits with 130" 130
 check_error "it says how to go on" "apply --resume"
 check "the step that ran was finished" on cu01 'test -e /srv/witness/one'
 check "no other was begun" on cu01 '! test -e /srv/witness/conf'
-check "what is left is named" grep -q 'left undone: .*command/two' "$WORK/started"
+check "what is left is named" grep -q 'left undone: .*command/two' "$WORK/out"
 pw_json apply --resume --yes
 check_status "--resume does the rest" 0
 check "no step ran twice" once_everywhere

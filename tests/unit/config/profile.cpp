@@ -181,6 +181,9 @@ TEST_CASE("measurements and checks are overridden by their tool and id") {
   CHECK(*find_value(profile.checks[0].options, "expect")->integer() == 8);
   CHECK(profile.fabric.floor_fraction == 0.8);
   CHECK(profile.fabric.transport == "tcp");
+  CHECK(profile.fabric.rails_together);
+  CHECK(profile.fabric.oversubscription == 2);
+  CHECK(profile.fabric.hardware == "h100");
 }
 
 TEST_CASE("variables: the profile, then cluster.toml, then --set") {
