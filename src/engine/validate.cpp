@@ -177,10 +177,9 @@ class CatalogMeasurer {
   Place add(std::map<NodeId, std::vector<Part>>& parts, const Endpoint& at, std::string_view role,
             std::string script) const {
     auto& all = parts[at.node];
-    // Both directions, the client's patience with a server that starts late, and air.
     all.push_back({.comment = fmt::format("{} on rail {}", role, at.rail),
                    .script = std::move(script),
-                   .deadline = std::chrono::seconds(static_cast<int>(seconds_ * 2) + 40)});
+                   .deadline = deadline()});
     return {at.node, all.size() - 1};
   }
 
@@ -206,6 +205,13 @@ class CatalogMeasurer {
   Site& site_;
   const Measurement& tool_;
   Value::Table options_;
+  /// Of a pair: both directions one after the other, each with its start, and the wait for the first.
+  [[nodiscard]] std::chrono::seconds deadline() const {
+    const auto* startup = find_value(options_, "startup_seconds");
+    const auto extra = startup == nullptr || startup->integer() == nullptr ? 0 : std::clamp<std::int64_t>(*startup->integer(), 0, 600);
+    return std::chrono::seconds(static_cast<int>(seconds_ * 2) + 40 + 3 * extra);
+  }
+
   double seconds_;
   std::vector<Endpoint> endpoints_;
 };

@@ -24,6 +24,7 @@ floor_fraction = 0.1
 kind = "pairwise"
 tool = "ib_write_bw"
 seconds = 3
+startup_seconds = 60
 END
 
 pw_json facts

@@ -23,11 +23,8 @@ namespace podwright {
 namespace {
 
 /// What a client waits for its server to listen, as with the other tools.
-constexpr int first_patience = 8;
+constexpr int usual_patience = 8;
 constexpr int second_patience = 3;
-/// Beyond the seconds of a test: opening the device, registering memory, exchanging keys; on an emulated
-/// processor that takes a second or two.
-constexpr int slack = 6;
 /// 5,000 small writes, at a millisecond each where RDMA is emulated.
 constexpr int latency_seconds = 8;
 constexpr std::string_view marker = "== ";
@@ -113,6 +110,16 @@ std::string queue_pairs(const PairJob& job) {
   return fmt::format(" -q {}", std::clamp<std::int64_t>(*wanted->integer(), 1, 1024));
 }
 
+/// Beyond the seconds of a test: opening the device, registering memory, exchanging keys.
+int startup(const PairJob& job) {
+  constexpr int usual = 4;
+  const auto* wanted = option(job, "startup_seconds");
+  if (wanted == nullptr || wanted->integer() == nullptr) return usual;
+  return static_cast<int>(std::clamp<std::int64_t>(*wanted->integer(), 1, 600));
+}
+
+int first_patience(const PairJob& job) { return std::max(usual_patience, startup(job)); }
+
 /// A power of two. Large, so that one queue pair fills any port of today; but 128 are on their way at a time
 /// (perftest's default), and only what has arrived within the test is counted: 500 of them should.
 std::int64_t message_bytes(const PairJob& job) {
@@ -139,10 +146,10 @@ std::string server(const PairJob& job) {
   const int seconds = whole(job.seconds);
   auto script = fmt::format(
       "{0}{4}timeout {2} ib_write_bw {1} >/dev/null || exit $?\ntimeout {3} ib_read_bw {1} >/dev/null{5}\n",
-      preamble(job, job.to), bandwidth_options(job, job.to), first_patience + seconds + slack,
-      second_patience + seconds + slack, memory_check(job, job.to), wants_latency(job) ? " || exit $?" : "");
+      preamble(job, job.to), bandwidth_options(job, job.to), first_patience(job) + seconds + startup(job),
+      second_patience + seconds + startup(job), memory_check(job, job.to), wants_latency(job) ? " || exit $?" : "");
   if (wants_latency(job)) {
-    script += fmt::format("timeout {} ib_write_lat {} >/dev/null\n", second_patience + slack + latency_seconds,
+    script += fmt::format("timeout {} ib_write_lat {} >/dev/null\n", second_patience + startup(job) + latency_seconds,
                           latency_options(job));
   }
   return script;
@@ -175,11 +182,11 @@ std::string client(const PairJob& job) {
 measure {limit} {first} ib_write_bw {options} {to} && measure {limit} {second} ib_read_bw {options} {to})sh",
                             fmt::arg("preamble", preamble(job, job.from)),
                             fmt::arg("check", memory_check(job, job.from)), fmt::arg("marker", marker), fmt::arg("late", late),
-                            fmt::arg("limit", whole(job.seconds) + slack), fmt::arg("first", first_patience),
+                            fmt::arg("limit", whole(job.seconds) + startup(job)), fmt::arg("first", first_patience(job)),
                             fmt::arg("second", second_patience),
                             fmt::arg("options", bandwidth_options(job, job.from)), fmt::arg("to", to));
   if (wants_latency(job)) {
-    script += fmt::format(" && measure {} {} ib_write_lat {} {}", slack + latency_seconds, second_patience,
+    script += fmt::format(" && measure {} {} ib_write_lat {} {}", startup(job) + latency_seconds, second_patience,
                           latency_options(job), to);
   }
   return script + "\n";
@@ -259,6 +266,9 @@ const Registered ib_write_bw{
                             {.name = "gpu_direct",
                              .doc = "whose memory is sent: the host's, or that of the GPU next to the port",
                              .choices = {"none", "cuda", "rocm"}},
+                            {.name = "startup_seconds",
+                             .type = FieldType::integer,
+                             .doc = "what the tool may take before it measures: 4, unless RDMA is emulated"},
                             {.name = "queue_pairs", .type = FieldType::integer, .doc = "else one"},
                             {.name = "latency",
                              .type = FieldType::flag,
