@@ -1,4 +1,5 @@
-// cfg.drift: nodes of a class are alike in software and firmware.
+// cfg.drift: nodes of a class are alike in software and firmware. (nv.vbios compares the firmware of GPUs, which
+// only their tool tells.)
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,6 +21,15 @@ std::string hca_firmware(const Facts& facts) {
   return join({all.begin(), all.end()}, ", ");
 }
 
+/// Modules of accelerators and adapters, which the vendors' drivers and OFED bring in versions of their own. Others
+/// are loaded when something needs them, and say nothing about a node.
+constexpr std::string_view modules[] = {"nvidia", "amdgpu", "habanalabs", "mlx5_core", "bnxt_en", "irdma"};
+
+std::string driver_version(const Facts& facts, const std::string& module) {
+  const auto found = facts.drivers.find(module);
+  return found == facts.drivers.end() ? "none" : found->second;
+}
+
 std::string package_version(const Facts& facts, const std::string& name) {
   const auto found = facts.packages.find(name);
   return found == facts.packages.end() ? "none" : found->second;
@@ -37,6 +47,10 @@ std::vector<Aspect> aspects_of(const Expectation& expectation) {
       {"BIOS", [](const Facts& facts) { return facts.bios; }},
       {"HCA firmware", hca_firmware},
   };
+  for (const std::string_view one : modules) {
+    const std::string module(one);
+    all.push_back({"driver " + module, [module](const Facts& facts) { return driver_version(facts, module); }});
+  }
   std::set<std::string> packages;
   for (const auto& wanted : expectation.profile.resources) {
     if (wanted.kind == "package") packages.insert(wanted.name);
@@ -83,12 +97,12 @@ std::vector<CheckResult> judge(const Check& check, const Observed&, const Expect
 
 const Registered check{Check{
     .id = "cfg.drift",
-    .summary = "Kernel, firmware and packages are of one version across the nodes of a class",
+    .summary = "Kernel, drivers, firmware and packages are of one version across the nodes of a class",
     .severity = Severity::warning,
     .source = "imbue cluster-health",
     .options = {{.name = "packages", .type = FieldType::list, .doc = "packages to compare besides those of the profile"},
-                {.name = "ignore", .type = FieldType::list, .doc = "names that may differ: a package, \"BIOS\", \"kernel\""}},
-    .needs = {"os", "packages", "hcas", "cpu"},
+                {.name = "ignore", .type = FieldType::list, .doc = "names that may differ: a package, \"BIOS\", \"kernel\", \"driver mlx5_core\""}},
+    .needs = {"os", "packages", "hcas", "cpu", "drivers"},
     .judge = judge}};
 
 }  // namespace
