@@ -185,12 +185,12 @@ supervise_machine() { # NODE
 
 # Within another virtual machine there may be a /dev/kvm on which no processor starts: it is tried.
 accelerator() {
-  local status=0
-  if [[ -w /dev/kvm ]]; then
-    timeout 3 qemu-system-x86_64 -accel kvm -cpu max -m 64 -nodefaults -display none </dev/null >/dev/null 2>&1 7>&- || status=$?
-    ((status != 124)) || { echo kvm; return; }
+  if [[ -w /dev/kvm ]] && printf '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n' |
+    timeout 60 qemu-system-x86_64 -accel kvm -cpu max -m 64 -nodefaults -display none -qmp stdio >/dev/null 2>&1 7>&-; then
+    echo kvm
+  else
+    echo tcg,thread=multi
   fi
-  echo tcg,thread=multi
 }
 
 rdma_cluster_toml() {

@@ -5,14 +5,11 @@ namespace podwright {
 
 namespace {
 
-const std::string script = judging::kernel_log_probe(
-    "BUG: soft lockup|detected hard LOCKUP|hard LOCKUP on|blocked for more than [0-9]+ seconds|"
-    "detected stalls on CPUs|self-detected stall");
-
 std::vector<CheckResult> judge(const Check& check, const Observed& observed, const Expectation& expectation) {
   return judging::judge_kernel_log(
       check, observed, expectation,
-      {.expected = "no lockups, stalls or blocked tasks in the kernel's log",
+      {.topic = "lockup",
+       .expected = "no lockups, stalls or blocked tasks in the kernel's log",
        .remedy = "read the trace below the message (dmesg -T) for the driver at fault; stuck tasks that wait for "
                  "storage name a dead server or disk. Reboot the node before it is used again"});
 }
@@ -23,8 +20,9 @@ const Registered check{Check{
     .severity = Severity::fatal,
     .source = "leptonai/gpud (components/cpu, components/os)",
     .needs = {"os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = judge}};
 
 }  // namespace

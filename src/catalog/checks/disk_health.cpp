@@ -61,10 +61,8 @@ std::vector<CheckResult> judge_smart(const Check& check, const Observed& observe
   return {judging::passed(check, count_of(told, "disk") + " well", expected)};
 }
 
-const std::string log_script = judging::kernel_log_probe("I/O error, dev|critical medium error|log I/O error|Remounting filesystem read-only|nvme.*(I/O timeout|controller is down|Removing after probe failure)");
-
 std::vector<CheckResult> judge_log(const Check& check, const Observed& observed, const Expectation& expectation) {
-  const auto found = judging::find_kernel_events(check, observed, expectation, judging::number_option(expectation, "hours"));
+  const auto found = judging::find_kernel_events(check, observed, expectation, "disk", judging::number_option(expectation, "hours"));
   if (found.verdict) return {*found.verdict};
   const std::string expected = "no errors of disks in the kernel's log";
   std::vector<std::string> texts;
@@ -80,7 +78,8 @@ std::vector<CheckResult> judge_log(const Check& check, const Observed& observed,
 const Registered smart{Check{.id = "disk.smart", .summary = "The disks report that they are well", .severity = Severity::fatal, .source = "facebookresearch/gcm (check_storage); NVMe specification, SMART log",
                              .needs = {"os"}, .probe = smart_script, .deadline = std::chrono::seconds(90), .judge = judge_smart}};
 const Registered log{Check{.id = "disk.log", .summary = "The kernel reports no errors of disks", .severity = Severity::fatal, .source = "facebookresearch/gcm (check_syslogs), leptonai/gpud",
-                           .options = {{.name = "hours", .type = FieldType::number, .doc = "only of the last hours; default: since boot"}}, .needs = {"os"}, .probe = log_script, .deadline = std::chrono::seconds(20), .judge = judge_log}};
+                           .options = {{.name = "hours", .type = FieldType::number, .doc = "only of the last hours; default: since boot"}}, .needs = {"os"}, .probe = judging::kernel_log_probe(),
+                           .deadline = judging::kernel_log_deadline, .reads = judging::kernel_log_reads, .judge = judge_log}};
 
 }  // namespace
 

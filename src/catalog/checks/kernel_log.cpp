@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/shell.hpp"
 #include "base/text.hpp"
 #include "catalog/probes/reading.hpp"
@@ -10,8 +12,30 @@ namespace podwright::judging {
 
 namespace {
 
-// When the ring buffer has lost its beginning, the journal is asked, which has not.
-constexpr std::string_view script = R"sh(
+/// What is looked for, as extended regular expressions.
+struct Topic {
+  std::string_view name;
+  std::string_view pattern;
+};
+
+constexpr Topic topics[] = {
+    {"lockup", "BUG: soft lockup|detected hard LOCKUP|hard LOCKUP on|blocked for more than [0-9]+ seconds|"
+               "detected stalls on CPUs|self-detected stall"},
+    // "Memory cgroup out of memory" is not meant: there a job met its own limit, and the node is well.
+    {"oom", "Out of memory: Kill"},
+    {"disk", "I/O error, dev|critical medium error|log I/O error|Remounting filesystem read-only|"
+             "nvme.*(I/O timeout|controller is down|Removing after probe failure)"},
+    {"aer", "severity=Uncorrected \\(Fatal\\)|severity=Fatal|AER: .*Uncorrected \\(Fatal\\)|"
+            "AER: .*Uncorrectable \\(Fatal\\)|AER: .* Fatal error"},
+    {"pcie-limited", "available PCIe bandwidth, limited by"},
+    {"nvidia", "NVRM: .*Xid \\(|SXid \\(|GPU has fallen off the bus|RmInitAdapter failed"},
+    {"rdma-link", "mlx[45].*[Ll]ink (down|up)|bnxt_(en|re).*Link is|ib[0-9a-z]*: (link|Link)|"
+                  "infiniband.*port.*(DOWN|ACTIVE)"},
+};
+
+// When the ring buffer has lost its beginning, the journal is asked, which has not. Most nodes have nothing of
+// all that is looked for: then the log is gone through once.
+constexpr std::string_view read_script = R"sh(
 if ! command -v dmesg >/dev/null 2>&1; then
   echo 'unreadable=dmesg is not installed'
   echo end
@@ -32,19 +56,32 @@ case $first in
     source=part
     if command -v journalctl >/dev/null 2>&1 && [ -n "$(journalctl -k -b -q --no-pager -n 1 2>/dev/null)" ]; then
       source=journal
+      log=
     fi ;;
 esac
 printf 'source=%s\n' "$source"
 read -r uptime rest </proc/uptime && printf 'uptime=%s\n' "$uptime"
-if [ "$source" = journal ]; then journalctl -k -b -q --no-pager -o short-monotonic; else printf '%s\n' "$log"; fi |
-  grep -E "$pattern" | tail -n 200
-echo end
+found=$(if [ "$source" = journal ]; then journalctl -k -b -q --no-pager -o short-monotonic; else printf '%s\n' "$log"; fi |
+  grep -E "$all")
+look() {
+  printf '== %s\n' "$1"
+  [ -z "$found" ] || printf '%s\n' "$found" | grep -E "$2" | tail -n 200
+}
 )sh";
 
 }  // namespace
 
-std::string kernel_log_probe(std::string_view pattern) {
-  return sh::assign("pattern", pattern) + std::string(script);
+std::string_view kernel_log_probe() {
+  static const std::string script = [] {
+    std::vector<std::string> patterns;
+    std::string looks;
+    for (const auto& topic : topics) {
+      patterns.emplace_back(topic.pattern);
+      looks += fmt::format("look {} {}\n", topic.name, sh::quote(topic.pattern));
+    }
+    return fmt::format("all={}{}{}echo end\n", sh::quote(join(patterns, "|")), read_script, looks);
+  }();
+  return script;
 }
 
 namespace {
@@ -57,7 +94,7 @@ struct Log {
   std::optional<CheckResult> verdict{};
 };
 
-Log read_log(const Check& check, const Observed& observed, const Expectation& expectation) {
+Log read_log(const Check& check, const Observed& observed, const Expectation& expectation, std::string_view topic) {
   if (in_container(expectation.facts)) return {.verdict = skipped(check, "a container: the kernel's log is its host's")};
   auto all = reading::lines_of(observed);
   if (!all) return {.verdict = failed_to_run(check, all.error().what, "dmesg")};
@@ -76,13 +113,21 @@ Log read_log(const Check& check, const Observed& observed, const Expectation& ex
     log.uptime = reading::finite_number(log.lines.front().text.substr(7));
     log.lines.erase(log.lines.begin());
   }
+  const auto head = fmt::format("== {}", topic);
+  const auto begin = std::ranges::find(log.lines, head, &reading::Line::text);
+  if (begin == log.lines.end()) {
+    return {.verdict = failed_to_run(check, fmt::format("the kernel's log was not searched: '{}' is missing", head), "dmesg")};
+  }
+  const auto end = std::find_if(begin + 1, log.lines.end(), [](const reading::Line& line) { return line.text.starts_with("== "); });
+  log.lines = {begin + 1, end};
   return log;
 }
 
 }  // namespace
 
-FoundEvents find_kernel_events(const Check& check, const Observed& observed, const Expectation& expectation, std::optional<double> hours) {
-  auto log = read_log(check, observed, expectation);
+FoundEvents find_kernel_events(const Check& check, const Observed& observed, const Expectation& expectation,
+                               std::string_view topic, std::optional<double> hours) {
+  auto log = read_log(check, observed, expectation, topic);
   if (log.verdict) return {.verdict = std::move(log.verdict)};
   FoundEvents found{.since = std::move(log.since)};
   const auto from = hours && log.uptime ? std::optional(*log.uptime - *hours * 3600) : std::nullopt;
@@ -97,7 +142,7 @@ FoundEvents find_kernel_events(const Check& check, const Observed& observed, con
 
 std::vector<CheckResult> judge_kernel_log(const Check& check, const Observed& observed,
                                           const Expectation& expectation, const LogRule& rule) {
-  const auto log = read_log(check, observed, expectation);
+  const auto log = read_log(check, observed, expectation, rule.topic);
   if (log.verdict) return {*log.verdict};
   const auto& [lines, since, uptime, verdict] = log;
   const auto count = lines.size();

@@ -5,25 +5,24 @@ namespace podwright {
 
 namespace {
 
-const std::string script = judging::kernel_log_probe("Out of memory: Kill");
-
 std::vector<CheckResult> judge(const Check& check, const Observed& observed, const Expectation& expectation) {
   return judging::judge_kernel_log(
       check, observed, expectation,
-      {.expected = "no process was killed because the node ran out of memory",
+      {.topic = "oom",
+       .expected = "no process was killed because the node ran out of memory",
        .remedy = "find what took the memory (the table below the message, dmesg -T); limit jobs by memory in Slurm "
                  "(ConstrainRAMSpace=yes), then reboot: daemons may be among those killed"});
 }
 
-// "Memory cgroup out of memory" is not meant: there a job met its own limit, and the node is well.
 const Registered check{Check{
     .id = "mem.oom",
     .summary = "The kernel has killed nothing for lack of memory since boot",
     .severity = Severity::warning,
     .source = "leptonai/gpud (components/memory)",
     .needs = {"os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = judge}};
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace podwright {
 
 namespace {
 
-const std::string script = judging::kernel_log_probe("NVRM: .*Xid \\(|SXid \\(|GPU has fallen off the bus|RmInitAdapter failed");
+constexpr std::string_view topic = "nvidia";
 
 struct Group {
   std::size_t count = 0;
@@ -28,10 +28,10 @@ std::string told(const parsing::KernelEvent& event, std::size_t count) {
 std::vector<CheckResult> judge_events(const Check& check, const Observed& observed, const Expectation& expectation, bool of_switch) {
   if (judging::count_of_vendor(expectation.facts, "nvidia") == 0) {
     // A GPU that fell off the bus at boot leaves none on PCI: what the log says still counts.
-    const auto found = judging::find_kernel_events(check, observed, expectation);
+    const auto found = judging::find_kernel_events(check, observed, expectation, topic);
     if (found.verdict || found.events.empty()) return {judging::skipped(check, "no NVIDIA GPU here, and no word of one in the kernel's log")};
   }
-  const auto found = judging::find_kernel_events(check, observed, expectation, judging::number_option(expectation, "hours"));
+  const auto found = judging::find_kernel_events(check, observed, expectation, topic, judging::number_option(expectation, "hours"));
   if (found.verdict) return {*found.verdict};
   const auto ignored = judging::list_option(expectation, "ignore");
   std::map<std::pair<std::int64_t, std::string>, Group> fatal;
@@ -72,9 +72,9 @@ const Registered xid{Check{
     .source = "NVIDIA XID errors (docs.nvidia.com/deploy/xid-errors); Azure NHC, leptonai/gpud",
     .options = options(),
     .needs = {"gpus", "os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
-    .reads = "nvidia-log",
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = [](const Check& check, const Observed& observed, const Expectation& expectation) { return judge_events(check, observed, expectation, false); }}};
 
 const Registered sxid{Check{
@@ -84,9 +84,9 @@ const Registered sxid{Check{
     .source = "NVIDIA Fabric Manager user guide, appendix D; leptonai/gpud",
     .options = options(),
     .needs = {"gpus", "os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
-    .reads = "nvidia-log",
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = [](const Check& check, const Observed& observed, const Expectation& expectation) { return judge_events(check, observed, expectation, true); }}};
 
 }  // namespace

@@ -5,14 +5,11 @@ namespace podwright {
 
 namespace {
 
-const std::string script = judging::kernel_log_probe(
-    "severity=Uncorrected \\(Fatal\\)|severity=Fatal|AER: .*Uncorrected \\(Fatal\\)|"
-    "AER: .*Uncorrectable \\(Fatal\\)|AER: .* Fatal error");
-
 std::vector<CheckResult> judge(const Check& check, const Observed& observed, const Expectation& expectation) {
   return judging::judge_kernel_log(
       check, observed, expectation,
-      {.expected = "no fatal PCIe errors in the kernel's log",
+      {.topic = "aer",
+       .expected = "no fatal PCIe errors in the kernel's log",
        .remedy = "the message names the device (lspci -s ADDRESS); reseat or replace it and its riser, and power the "
                  "node off and on"});
 }
@@ -23,8 +20,9 @@ const Registered check{Check{
     .severity = Severity::fatal,
     .source = "OCI oci-dr-hpc (pcie_error_check)",
     .needs = {"os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = judge}};
 
 }  // namespace

@@ -5,12 +5,11 @@ namespace podwright {
 
 namespace {
 
-const std::string script = judging::kernel_log_probe("available PCIe bandwidth, limited by");
-
 std::vector<CheckResult> judge(const Check& check, const Observed& observed, const Expectation& expectation) {
   return judging::judge_kernel_log(
       check, observed, expectation,
-      {.expected = "no device whose PCIe bandwidth is limited by its slot or link",
+      {.topic = "pcie-limited",
+       .expected = "no device whose PCIe bandwidth is limited by its slot or link",
        .remedy = "the message names the device, the link that limits it and what it is capable of: move the card to a "
                  "slot of its width and generation, or reseat it when the slot is right"});
 }
@@ -21,8 +20,9 @@ const Registered check{Check{
     .severity = Severity::fatal,
     .source = "imbue cluster-health",
     .needs = {"os"},
-    .probe = script,
-    .deadline = std::chrono::seconds(20),
+    .probe = judging::kernel_log_probe(),
+    .deadline = judging::kernel_log_deadline,
+    .reads = judging::kernel_log_reads,
     .judge = judge}};
 
 }  // namespace

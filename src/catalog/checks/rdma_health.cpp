@@ -103,14 +103,12 @@ std::vector<CheckResult> judge_counters(const Check& check, const Observed& obse
 
 // --- flaps -----------------------------------------------------------------------------------------
 
-const std::string flap_script = judging::kernel_log_probe("mlx[45].*[Ll]ink (down|up)|bnxt_(en|re).*Link is|ib[0-9a-z]*: (link|Link)|infiniband.*port.*(DOWN|ACTIVE)");
-
 std::vector<CheckResult> judge_flap(const Check& check, const Observed& observed, const Expectation& expectation) {
   const auto ports = judging::rdma_ports(expectation);
   if (ports.hcas.empty()) return {judging::skipped(check, "no RDMA port here")};
   const auto hours = judging::number_option(expectation, "hours").value_or(12);
   const auto most = judging::integer_option(expectation, "max_downs").value_or(2);
-  const auto found = judging::find_kernel_events(check, observed, expectation, hours);
+  const auto found = judging::find_kernel_events(check, observed, expectation, "rdma-link", hours);
   if (found.verdict) return {*found.verdict};
   std::map<std::string, std::int64_t> downs;
   for (const auto& event : found.events) {
@@ -332,7 +330,8 @@ const Registered roce_counters{Check{.id = "roce.counters", .summary = "Retransm
 const Registered flap{Check{.id = "ib.flap", .summary = "RDMA links stay up", .severity = Severity::fatal, .source = "leptonai/gpud (infiniband flaps: three in 12 hours)",
                             .options = {{.name = "hours", .type = FieldType::number, .doc = "time that is looked at; default 12"}, {.name = "max_downs", .type = FieldType::integer, .doc = "a link may go down as often; default 2"},
                                         {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
-                            .needs = {"hcas", "os"}, .hardware = "rdma", .probe = flap_script, .deadline = std::chrono::seconds(20), .judge = judge_flap}};
+                            .needs = {"hcas", "os"}, .hardware = "rdma", .probe = judging::kernel_log_probe(),
+                            .deadline = judging::kernel_log_deadline, .reads = judging::kernel_log_reads, .judge = judge_flap}};
 const Registered ber{Check{.id = "ib.ber", .summary = "RDMA links have few bit errors", .severity = Severity::fatal, .source = "OCI oci-dr-hpc (link_check): raw 1e-5, effective 1e-12",
                            .options = {{.name = "raw", .type = FieldType::number, .doc = "raw rate at which it fails; default 1e-5"}, {.name = "effective", .type = FieldType::number, .doc = "rate after correction; default 1e-12"},
                                        {.name = "ports", .type = FieldType::list, .doc = "the ports of the fabric"}},
