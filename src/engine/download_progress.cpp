@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -10,6 +11,7 @@ namespace podwright {
 namespace {
 
 constexpr std::uint64_t large = 64U << 20U;
+constexpr std::uint64_t worth_waiting_for = 1U << 20U;
 
 struct Seen {
   std::map<std::string, std::uint64_t> tenths{};  ///< by URL
@@ -20,14 +22,15 @@ struct Seen {
 
 std::function<void(const Download&, std::uint64_t, std::uint64_t)> download_progress(events::Bus& bus, std::string phase, std::size_t files) {
   return [&bus, phase = std::move(phase), files, seen = std::make_shared<Seen>()](const Download& file, std::uint64_t have, std::uint64_t total) {
-    if (total == 0) return;
+    if (total == 0 || (files == 0 && total < worth_waiting_for)) return;
     auto& last = seen->tenths[file.url];
     const auto now = have * 10 / total;
     if (now <= last) return;
     last = now;
-    if (now == 10) ++seen->done;
-    else if (total < large) return;
-    bus.emit(events::Progress{phase, seen->done, files, fmt::format("{} {} %", file.url, now * 10)});
+    const bool whole = now == 10;
+    if (!whole && files > 0 && total < large) return;
+    if (whole && files > 0) ++seen->done;
+    bus.emit(events::Progress{phase, seen->done, std::max<std::size_t>(files, 1), fmt::format("{} {} %", file.url, now * 10)});
   };
 }
 

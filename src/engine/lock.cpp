@@ -9,6 +9,7 @@
 #include "base/digest.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "engine/download_progress.hpp"
 #include "engine/planner.hpp"
 #include "repo/solver.hpp"
 
@@ -316,6 +317,8 @@ Result<Lock> make_lock(const Inventory& inventory, const Profile& profile, const
     const auto id = target.distribution.id;
     const auto begun = std::chrono::steady_clock::now();
     events.emit(events::PhaseStarted{"lock " + id.str(), 1});
+    auto fetching = options;
+    fetching.download.progress = download_progress(events, "lock " + id.str(), 0);
     auto asked = profile;
     // Which systems a profile is for is said there; a lock for another one is somebody's decision.
     if (!unsuitable(profile, target.facts).empty()) {
@@ -326,7 +329,7 @@ Result<Lock> make_lock(const Inventory& inventory, const Profile& profile, const
     }
     const auto wants = wants_of(inventory, asked, target);
     if (!wants) return fail(wants.error());
-    auto system = lock_system(target, *wants, inventory, options);
+    auto system = lock_system(target, *wants, inventory, fetching);
     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     events.emit(events::PhaseFinished{"lock " + id.str(), system.has_value(), elapsed});
     if (!system) return fail(system.error());
