@@ -185,14 +185,13 @@ check_json 'or what is missing' '.sent_by_this_machine == '"$SIZE and .nodes.cu0
 # --- nodes with no route out -----------------------------------------------------------------------------
 
 check 'the nodes have no way to a repository' on cu01 '! apt-get -qq update -o APT::Update::Error-Mode=any -o Acquire::Retries=0'
-"$ROOT/scripts/lab" --dir "$LAB" run -- "$PODWRIGHT" -c "$LAB/cluster.toml" --profile "$LAB/small.toml" apply --yes --bundle "$WORK/small.tar.zst" >>"$LOG" 2>&1 &
-HEAD=$!
+start --profile "$LAB/small.toml" apply --yes --bundle "$WORK/small.tar.zst"
 for ((i = 0; i < 300; i++)); do
   ! on cu01 'test -d /var/lib/podwright/bundle/systems' || break
   sleep 0.1
 done
 kill -9 "$HEAD"
-wait "$HEAD"
+ended
 pw_json apply --resume --yes
 check_status 'an apply that was killed is resumed, from the same bundle' 0
 check 'what it installs is there, also of a repository that is out of reach' on cu01 'munge -V && grep 1.0 /opt/pw-vendor && cmp /opt/pw-small/payload/file -' <"$WORK/payload/file"
