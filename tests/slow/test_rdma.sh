@@ -46,5 +46,5 @@ check_status "without its RDMA device, it fails" 4
 check_json "as a failure with the reason, not as a slow pair" \
   '.pairs[0].status == "failed" and (.pairs[0].error | contains("no RDMA device is or belongs to \"eth1\""))'
 on cu02 'rdma link add rxe0 type rxe netdev eth1' >>"$LOG"
-check "nothing of a measurement stays" \
-  bash -c "[ -z \"\$('$ROOT/scripts/lab' --dir '$LAB' exec cu01 'pgrep -f ib_ | head -1; ls -d /tmp/podwright-measure.* 2>/dev/null')\" ]"
+nothing_stays() { [[ -z $(on cu01 'pgrep -f "[i]b_(write|read)"; ls -d /tmp/podwright-measure.* 2>/dev/null') ]]; }
+check "nothing of a measurement stays" nothing_stays
