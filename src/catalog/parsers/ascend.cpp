@@ -152,7 +152,7 @@ Result<std::map<std::int64_t, HccnDevice>> parse_hccn(std::string_view text) {
       continue;
     }
     if (lower(body).find("failed") != std::string::npos && !body.starts_with("net health")) {
-      device.complaints.emplace_back(body.substr(0, 200));
+      device.complaints.push_back(beginning(body, 200));
       any = true;
       continue;
     }

@@ -36,7 +36,7 @@ Result<DiskHealth> disk_of(const Json& document, std::string_view text) {
   if (smartctl == nullptr) return nothing_known(text, "no \"smartctl\" in it, with which smartctl -j begins");
   if (const auto* messages = member(*smartctl, "messages"); messages != nullptr && messages->is_array()) {
     for (const auto& one : *messages) {
-      if (text_member(one, "severity") == "error") disk.complaints.push_back(text_member(one, "string").substr(0, 200));
+      if (text_member(one, "severity") == "error") disk.complaints.push_back(beginning(text_member(one, "string"), 200));
     }
   }
   if (const auto* device = member(document, "device")) disk.device = text_member(*device, "name");

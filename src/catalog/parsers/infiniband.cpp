@@ -26,7 +26,7 @@ Result<Json> ibstat_as_json(std::string_view text) {
       continue;
     }
     if (row.starts_with("ibpanic:") || row.starts_with("ibwarn:") || row.find(": iberror:") != std::string_view::npos) {
-      complaints.push_back(std::string(row.substr(0, 300)));
+      complaints.push_back(beginning(row, 300));
       continue;
     }
     if (devices.empty()) return malformed(line, "stands before the first CA 'NAME'");

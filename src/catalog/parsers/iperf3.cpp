@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "catalog/parsers/text.hpp"
 #include "catalog/parsers/tool_lines.hpp"
 #include "catalog/registry.hpp"
 
@@ -36,7 +37,7 @@ std::size_t object_length(std::string_view text) {
 std::string first_line(std::string_view text) {
   constexpr std::size_t most = 200;
   for (const auto line : lines(text)) {
-    if (!trim(line).empty()) return std::string(trim(line).substr(0, most));
+    if (!trim(line).empty()) return parsing::beginning(trim(line), most);
   }
   return {};
 }

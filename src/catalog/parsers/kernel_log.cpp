@@ -183,7 +183,7 @@ std::optional<KernelEvent> event_of(const KernelLine& line) {
     event = KernelEvent{.kind = std::string(found->kind), .device = device_of(text), .code = {}, .fatal = found->fatal, .meaning = std::string(found->meaning),
                         .action = {}, .text = {}, .uptime = {}, .stamp = {}};
   }
-  event->text = text.substr(0, 300);
+  event->text = beginning(text, 300);
   event->uptime = line.uptime;
   event->stamp = line.stamp;
   return event;

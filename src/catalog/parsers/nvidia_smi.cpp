@@ -234,7 +234,7 @@ Result<NvidiaSmi> parse_nvidia_smi_q(std::string_view text) {
       continue;
     }
     if (is_complaint(words_of_line)) {
-      smi.complaints.emplace_back(words_of_line.substr(0, 300));
+      smi.complaints.push_back(beginning(words_of_line, 300));
       continue;
     }
     if (!begun) return malformed(line, "stands before the head '==============NVSMI LOG=============='");

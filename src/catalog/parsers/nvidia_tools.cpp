@@ -211,7 +211,7 @@ std::string message_of(const Json& result) {
     if (!value.is_array()) continue;
     for (const auto& one : value) parts.push_back(one.is_string() ? one.get<std::string>() : text_member(one, "warning"));
   }
-  return join(parts, "; ").substr(0, 500);
+  return beginning(join(parts, "; "), 500);
 }
 
 void read_results(const Json& results, const DcgmTest& test, std::vector<DcgmTest>& all) {

@@ -65,6 +65,13 @@ std::optional<std::pair<std::string_view, std::string_view>> key_value(std::stri
   return std::pair{trim(line.substr(0, at)), trim(line.substr(at + 1))};
 }
 
+std::string beginning(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  while (most > 0 && continues(most)) --most;
+  return std::string(text.substr(0, most));
+}
+
 std::string lower(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -49,4 +49,7 @@ std::optional<std::uint64_t> bytes_of(std::string_view value);
 
 std::string lower(std::string_view text);
 
+/// At most so many bytes of its beginning; no character of UTF-8 is cut through.
+std::string beginning(std::string_view text, std::size_t most);
+
 }  // namespace podwright::parsing
