@@ -25,6 +25,13 @@ std::string guid_of(std::string_view text) {
   return guid;
 }
 
+bool is_hex(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+/// "S-0ff08c43213b3f30": what it is, and its GUID.
+bool is_node(std::string_view text) { return text.size() > 2 && text[1] == '-' && is_hex(text.substr(2)); }
+
 /// What stands between the first and the second of `quote`, from `at` on; moves `at` behind it.
 std::optional<std::string_view> quoted(std::string_view text, std::size_t& at, char quote) {
   const auto begin = text.find(quote, at);
@@ -63,7 +70,7 @@ class Reader {
     std::size_t at = 0;
     const auto guid = quoted(line.text, at, '"');
     const auto name = quoted(line.text, at, '"');
-    if (!guid || guid->size() < 3 || !name) return unreadable(tool, line, "a node without its GUID or its name");
+    if (!guid || !is_node(*guid) || !name) return unreadable(tool, line, "a node without its GUID or its name");
     here_ = IbEnd{.type = std::string(type), .guid = guid_of(guid->substr(2)), .name = std::string(*name)};
     return {};
   }
@@ -75,7 +82,7 @@ class Reader {
     const auto close = line.text.find(']');
     const auto port = to_int(line.text.substr(1, close - 1));
     const auto guid = quoted(line.text, at, '"');
-    if (close == std::string_view::npos || !port || !guid || guid->size() < 3) {
+    if (close == std::string_view::npos || !port || !guid || !is_node(*guid)) {
       return unreadable(tool, line, "a port without number or without its other end");
     }
     const auto bracket = line.text.find('[', at);
@@ -106,7 +113,7 @@ class Reader {
     const auto end = [&](std::size_t from) -> std::optional<IbEnd> {
       if (from + 3 >= cells.size()) return std::nullopt;
       const auto port = to_int(cells[from + 2]);
-      if (!to_int(cells[from + 1]) || !port || !cells[from + 3].starts_with("0x")) return std::nullopt;
+      if (!to_int(cells[from + 1]) || !port || !cells[from + 3].starts_with("0x") || !is_hex(cells[from + 3].substr(2))) return std::nullopt;
       return IbEnd{.type = std::string(cells[from]),
                    .guid = guid_of(cells[from + 3]),
                    .port = static_cast<int>(*port),
