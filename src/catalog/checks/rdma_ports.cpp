@@ -1,5 +1,7 @@
 #include "catalog/checks/rdma_ports.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace podwright::judging {
@@ -62,5 +64,11 @@ bool differs_from_class(const Expectation& expectation, const std::function<std:
   const auto usual = vote(all, value);
   return usual.clear && usual.usual != value(expectation.facts);
 }
+
+bool is_port(const Hca& hca, std::string_view device, std::string_view port) {
+  return hca.name == device || hca.name == fmt::format("{}:{}", device, port);
+}
+
+bool is_ethernet(const Hca& hca) { return hca.link_layer == "Ethernet"; }
 
 }  // namespace podwright::judging

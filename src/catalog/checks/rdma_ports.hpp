@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/checks/judging.hpp"
@@ -29,5 +30,10 @@ std::vector<Field> rdma_port_options();
 
 /// Whether most nodes like this one have another value.
 bool differs_from_class(const Expectation& expectation, const std::function<std::string(const Facts&)>& value);
+
+/// A port by the names of the facts: "mlx5_0", or "mlx4_0:1" of a device with several.
+bool is_port(const Hca& hca, std::string_view device, std::string_view port);
+/// RoCE rather than InfiniBand.
+bool is_ethernet(const Hca& hca);
 
 }  // namespace podwright::judging
