@@ -35,6 +35,12 @@ namespace podwright {
 
 namespace {
 
+/// libsolv's MAPSET, without its narrowing.
+void mark(Map& map, Id id) {
+  auto& byte = map.map[id >> 3];
+  byte = static_cast<unsigned char>(byte | (1U << (static_cast<unsigned>(id) & 7U)));
+}
+
 /// libsolv's growing array, with an owner.
 class Ids {
  public:
@@ -265,7 +271,7 @@ struct PackageSolver::Impl {
       Id p = 0;
       FOR_POOL_SOLVABLES(p) {
         if (is_base(p)) {
-          MAPSET(&considered, p);
+          mark(considered, p);
           continue;
         }
         const auto asked = wanted.empty() ? wanted.end() : wanted.find(name(p));
@@ -282,7 +288,7 @@ struct PackageSolver::Impl {
           there->second = p;
         }
       }
-      for (const auto& [package, candidate] : candidates) MAPSET(&considered, candidate);
+      for (const auto& [package, candidate] : candidates) mark(considered, candidate);
       pool->considered = &considered;
     } else {
       pool_addfileprovides(pool);
