@@ -42,6 +42,7 @@ class PackageSolver {
   /// A Packages file. The text has to live as long as this. Of two repositories that have a package
   /// the one with the higher priority is asked; of equals the newer version counts.
   Status add_packages(std::string_view repo, int priority, std::string_view packages);
+  Status add_packages(std::string_view repo, int priority, std::string&& packages) = delete;
   /// primary.xml of an rpm-md repository, and filelists.xml where packages need files that primary
   /// leaves out; compressed files are known by their names.
   Status add_rpm_md(std::string_view repo, int priority, const std::string& primary,

@@ -79,9 +79,11 @@ TEST_CASE("versions: the newest, the one that is asked for, the one that a depen
 }
 
 TEST_CASE("of two repositories the one with the higher priority counts, then the newer version") {
+  const auto low = entry("app", "2");
+  const auto high = entry("app", "1");
   PackageSolver solver("apt", "amd64");
-  REQUIRE(solver.add_packages("low", 500, entry("app", "2")));
-  REQUIRE(solver.add_packages("high", 900, entry("app", "1")));
+  REQUIRE(solver.add_packages("low", 500, low));
+  REQUIRE(solver.add_packages("high", 900, high));
   const auto closure = solver.solve({{"app"}});
   CHECK(names(closure) == "app=1");
   CHECK(closure->packages.front().repo == "high");
@@ -96,7 +98,8 @@ TEST_CASE("what is missing is named, with what needs it") {
   CHECK(solved(entry("app", "1"), {{"app", "2*"}}).find("no repository has app=2*") != std::string::npos);
   CHECK(solved(entry("a", "1", "Provides: mta\n") + entry("b", "1", "Provides: mta\n"), {{"mta"}}).find("virtual package that a and b provide") != std::string::npos);
   PackageSolver solver("apt", "amd64");
-  REQUIRE(solver.add_packages("test", 500, entry("app", "1", "Depends: x | lib (>= 2)\n") + entry("lib", "1")));
+  const auto packages = entry("app", "1", "Depends: x | lib (>= 2)\n") + entry("lib", "1");
+  REQUIRE(solver.add_packages("test", 500, packages));
   CHECK(solver.needed_by("lib") == std::vector<std::string>{"app"});
 }
 
@@ -120,7 +123,8 @@ TEST_CASE("the minimal system is what is required, and the closure says what it 
   CHECK(closure->takes[1].provides == "editor");
   // The same from what a lock recorded.
   PackageSolver again("apt", "amd64");
-  REQUIRE(again.add_packages("bundle", 500, entry("app", "1", "Depends: libc6 (>= 1), editor\n")));
+  const auto bundled = entry("app", "1", "Depends: libc6 (>= 1), editor\n");
+  REQUIRE(again.add_packages("bundle", 500, bundled));
   CHECK_FALSE(again.solve({{"app"}}));
   REQUIRE(again.set_base(closure->takes));
   CHECK(names(again.solve({{"app"}})) == "app=1");
