@@ -25,10 +25,9 @@ bool has_type(const Value& value, FieldType type) {
 
 /// The level that the options ask for; nothing where they name none.
 std::optional<std::int64_t> level_of(const Value::Table& options) {
-  for (const auto& [key, value] : options) {
-    if (key == "level" && value.integer() != nullptr) return *value.integer();
-  }
-  return {};
+  const auto* level = find_value(options, "level");
+  if (level == nullptr || level->integer() == nullptr) return {};
+  return *level->integer();
 }
 
 /// The deadline of the level, or null: the check has no such level, or none is asked for.
