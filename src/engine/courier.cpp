@@ -33,6 +33,9 @@ constexpr std::size_t longest_line = 4096;
 /// What is sent between two looks at what else there is to say.
 constexpr std::uint64_t frame_size = 256U << 10U;
 
+/// Its relay has ended, and everything is on its disk.
+bool succeeded(const Result<Reply>& reply) { return reply && reply->exit_status == 0; }
+
 class Courier;
 
 /// One node of a transfer, and the head's words for it.
@@ -222,8 +225,8 @@ Arrived Courier::run() {
   const auto replies = site_.transport.run(requests, this, site_.stop);
   for (auto& member : members_) {
     result_.received[member.stop.node] = member.received;
-    if (member.done) continue;
     const auto& reply = replies.at(member.stop.node);
+    if (member.done && succeeded(reply)) continue;
     Error error;
     if (!member.complaint.empty()) {
       error = {.fault = Fault::remote, .what = member.complaint};
@@ -325,7 +328,7 @@ void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {
   auto& member = *by_node_.at(node);
   member.over = true;
   shun(member);
-  if (!member.done) {
+  if (!member.done || !succeeded(reply)) {
     Error error = reply ? Error{.fault = Fault::remote, .what = member.complaint.empty() ? "its relay ended" : member.complaint} : reply.error();
     error.node = node;
     site_.events.emit(events::NodeFailed{node, std::move(error)});

@@ -43,7 +43,10 @@ class Relay : public Decoder {
  private:
   void read() {
     in_.async_read_some(asio::buffer(bytes_), [this](error_code problem, std::size_t size) {
-      if (problem) return io_.stop();  // the head, or the way to it, is gone
+      if (problem) {  // the head, or the way to it, is gone
+        if (!syncing_.joinable()) io_.stop();
+        return;
+      }
       heard();
       if (!feed({bytes_.data(), size})) {
         say("failed the head speaks another language");
@@ -103,15 +106,22 @@ class Relay : public Decoder {
 
   void stored() {
     if (const auto proven = store_->proven(); std::exchange(woken_, proven) != proven) server_->wake();
-    if (!store_->complete() || syncing_.joinable()) return;
-    // On a thread of its own: a disk may take its time, and successors are served meanwhile.
-    syncing_ = std::thread([this, folder = setup_.folder] {
-      const bool written = Store::sync(folder);
+    if (!store_->complete() || std::exchange(told_, true)) return;
+    say("at " + std::to_string(store_->proven_bytes()));
+    say("done");
+  }
+
+  /// Once nobody needs this node any more: what a disk has to do now would hold up those behind.
+  void end() {
+    if (!store_ || !store_->complete()) return io_.stop();
+    if (syncing_.joinable()) return;
+    // On a thread of its own: a disk may take its time, and the head wants to hear that we live.
+    syncing_ = std::thread([this, what = store_->unwritten()] {
+      const bool written = Store::sync(what);
       asio::post(io_, [this, written] {
         if (!written) return fail("its disk cannot write what was received");
         done_ = true;
-        say("at " + std::to_string(store_->proven_bytes()));
-        say("done");
+        io_.stop();
       });
     });
   }
@@ -121,7 +131,7 @@ class Relay : public Decoder {
     std::uint64_t id = 0;
     std::uint64_t port = 0;
     if (parts[0] == "end") {
-      io_.stop();
+      end();
     } else if (parts[0] == "peer" && parts.size() == 4 && parse(parts[1], id) && parse(parts[3], port) && fetcher_) {
       fetcher_->peer_serves(static_cast<std::uint32_t>(id), std::string(parts[2]), static_cast<std::uint16_t>(port));
     } else if (parts[0] == "gone" && parts.size() == 2 && parse(parts[1], id) && fetcher_) {
@@ -146,7 +156,8 @@ class Relay : public Decoder {
   std::optional<Fetcher> fetcher_;
   Position woken_;
   std::thread syncing_;
-  bool done_ = false;
+  bool told_ = false;  ///< that everything is there
+  bool done_ = false;  ///< and on its disk
 };
 
 }  // namespace

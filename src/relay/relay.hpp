@@ -5,7 +5,7 @@
 
 namespace podwright::relay {
 
-/// Runs until the head ends the transfer, is silent, or closes `in`. 0: it had everything.
+/// Runs until the head ends the transfer, is silent, or closes `in`. 0: everything is on its disk.
 int run_relay(int in, int out);
 
 }  // namespace podwright::relay

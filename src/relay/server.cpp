@@ -13,7 +13,10 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <sys/sendfile.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <list>
 
@@ -31,8 +34,11 @@ namespace {
 constexpr std::chrono::seconds write_timeout{30};
 constexpr std::chrono::seconds request_timeout{5};
 constexpr std::size_t most_sessions = 256;
-/// What the rate limit lets through at once, in seconds of it.
+/// What the rate limit lets through at once, in seconds of it, and how often it is asked for more.
 constexpr double burst = 0.05;
+constexpr std::chrono::milliseconds budget_pause{5};
+/// What one successor is given before others, and what is to be received, have their turn.
+constexpr std::uint64_t most_at_once = 256U << 10U;
 
 }  // namespace
 
@@ -43,8 +49,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       : io(context), setup(given), store(objects), acceptor(context) {}
 
   void accept();
-  /// How long to wait before so many bytes may be sent.
-  Clock::duration budget(std::size_t bytes);
+  /// How many of so many bytes may be sent now.
+  std::uint64_t may_send(std::uint64_t bytes);
+  void sent(std::uint64_t bytes) { allowance -= setup.rate == 0 ? 0 : static_cast<double>(bytes); }
 
   asio::io_context& io;
   const Setup& setup;
@@ -160,18 +167,34 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
       waiting = true;
       return watch_for_hangup();
     }
-    auto found = server->store.read(list[next], offset);
-    if (!found) return close();
-    if (const auto delay = server->budget(found->bytes.size()); delay > Clock::duration::zero()) {
-      pause.expires_after(delay);
+    const auto most = std::min(server->store.proven(list[next]) - offset, most_at_once);
+    const auto size = server->may_send(most);
+    if (size == 0) {
+      pause.expires_after(budget_pause);
       pause.async_wait([self = shared_from_this()](error_code problem) {
         if (!problem) self->send();
       });
       return;
     }
-    piece = std::move(*found);
-    offset += piece.bytes.size();
-    write(piece.bytes);
+    hand_over(static_cast<std::size_t>(size));
+  }
+
+  /// From the file to the socket, past this process.
+  void hand_over(std::size_t size) {
+    auto from = static_cast<off_t>(offset);
+    const auto sent = sendfile(socket.native_handle(), server->store.file(list[next]), &from, size);
+    if (sent > 0) {
+      offset += static_cast<std::uint64_t>(sent);
+      server->sent(static_cast<std::uint64_t>(sent));
+    } else if (sent == 0 || (errno != EAGAIN && errno != EINTR)) {
+      return close();
+    }
+    expire_after(write_timeout);
+    socket.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code problem) {
+      self->timer.cancel();
+      if (problem) return self->close();
+      self->send();
+    });
   }
 
   void write(std::string_view bytes) {
@@ -179,6 +202,8 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
     asio::async_write(socket, asio::buffer(bytes.data(), bytes.size()), [self = shared_from_this()](error_code problem, std::size_t) {
       self->timer.cancel();
       if (problem) return self->close();
+      // sendfile must not wait for a slow successor.
+      self->socket.native_non_blocking(true, self->ignored);
       self->send();
     });
   }
@@ -203,7 +228,6 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
   http::request_parser<http::empty_body> parser;
   http::response<http::string_body> reply;
   std::string head;
-  Store::Piece piece;
   std::vector<std::uint32_t> list;
   std::size_t next = 0;
   std::uint64_t offset = 0;
@@ -213,16 +237,13 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
   error_code ignored;
 };
 
-Clock::duration Server::Impl::budget(std::size_t bytes) {
-  if (setup.rate == 0) return Clock::duration::zero();
+std::uint64_t Server::Impl::may_send(std::uint64_t bytes) {
+  if (setup.rate == 0) return bytes;
   const auto now = Clock::now();
   const auto rate = static_cast<double>(setup.rate);
   allowance += std::chrono::duration<double>(std::exchange(filled, now) - now).count() * -rate;
-  allowance = std::min(allowance, std::max(rate * burst, static_cast<double>(bytes)));
-  const auto missing = static_cast<double>(bytes) - allowance;
-  if (missing > 0) return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(missing / rate + 0.001));
-  allowance -= static_cast<double>(bytes);
-  return Clock::duration::zero();
+  allowance = std::min(allowance, rate * burst);
+  return std::min(bytes, static_cast<std::uint64_t>(std::max(allowance, 0.0)));
 }
 
 void Server::Impl::accept() {

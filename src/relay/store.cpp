@@ -16,11 +16,11 @@ namespace podwright::relay {
 
 namespace {
 
-/// A successor at our heels is served from memory.
-constexpr std::size_t recent_limit = 4U << 20U;
 /// Written back early, so that the end of a large file does not wait for all of it.
 constexpr std::uint64_t flush_every = 8U << 20U;
 constexpr std::uint64_t tell_every = 64U << 20U;
+/// To have more files than these written costs more than to have all that their file system holds back.
+constexpr std::size_t few_files = 16;
 
 bool make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
@@ -126,7 +126,10 @@ bool Store::take_up() {
     proven_ += bytes.size();
     proven_bytes_ += bytes.size();
   }
-  if (ftruncate(part_, static_cast<off_t>(proven_)) != 0) return fail("cannot cut " + path(current_) + ".part");
+  // Only where there is something to cut: ext4 has a file that was cut to nothing written out when it is closed.
+  if (static_cast<std::uint64_t>(status.st_size) != proven_ && ftruncate(part_, static_cast<off_t>(proven_)) != 0) {
+    return fail("cannot cut " + path(current_) + ".part");
+  }
   flushed_ = proven_;
   return true;
 }
@@ -139,12 +142,26 @@ bool Store::finish_object() {
   return true;
 }
 
-bool Store::sync(const std::string& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool written = syncfs(fd) == 0;
-  close(fd);
-  return written;
+Store::Unwritten Store::unwritten() const {
+  Unwritten what{.folder = setup_.folder, .files = {}};
+  for (std::uint32_t object = 0; object < current_; ++object) {
+    if (!setup_.objects[object].have) what.files.push_back(path(object));
+  }
+  if (what.files.size() > few_files) what.files.clear();
+  else what.files.push_back(setup_.folder);  // for their names
+  return what;
+}
+
+bool Store::sync(const Unwritten& what) {
+  const auto written = [](const std::string& path, auto write) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const bool done = write(fd) == 0;
+    close(fd);
+    return done;
+  };
+  if (what.files.empty()) return written(what.folder, syncfs);
+  return std::ranges::all_of(what.files, [&](const auto& file) { return written(file, fsync); });
 }
 
 Position Store::wanted() const {
@@ -165,36 +182,25 @@ std::uint64_t Store::proven(std::uint32_t object) const {
 Position Store::proven() const { return {current_, complete() ? 0 : proven_}; }
 
 std::span<char> Store::room() {
-  const auto size = static_cast<std::size_t>(chunk_size(current_, proven_ / setup_.chunk));
-  if (!pending_) {
-    pending_ = std::make_shared<std::string>();
-    pending_->resize(size);
-  }
-  return std::span(*pending_).subspan(filled_);
+  pending_.resize(static_cast<std::size_t>(chunk_size(current_, proven_ / setup_.chunk)));
+  return std::span(pending_).subspan(filled_);
 }
 
 Store::Accepted Store::commit(std::size_t bytes) {
   filled_ += bytes;
-  if (filled_ < pending_->size()) return Accepted::ok;
+  if (filled_ < pending_.size()) return Accepted::ok;
   filled_ = 0;
   const auto chunk = proven_ / setup_.chunk;
-  const std::shared_ptr<const std::string> whole = std::exchange(pending_, nullptr);
-  if (!right(current_, chunk, *whole)) {
+  if (!right(current_, chunk, pending_)) {
     bad_chunk_ = chunk;
     return Accepted::bad_chunk;
   }
-  if (!write_fully(part_, *whole, proven_)) {
+  if (!write_fully(part_, pending_, proven_)) {
     fail("cannot write " + path(current_));
     return Accepted::disk;
   }
-  recent_.push_back({current_, proven_, whole});
-  recent_bytes_ += whole->size();
-  while (recent_bytes_ > recent_limit && recent_.size() > 1) {
-    recent_bytes_ -= recent_.front().chunk->size();
-    recent_.pop_front();
-  }
-  proven_ += whole->size();
-  proven_bytes_ += whole->size();
+  proven_ += pending_.size();
+  proven_bytes_ += pending_.size();
   if (proven_ - flushed_ >= flush_every) {
     sync_file_range(part_, static_cast<off64_t>(flushed_), static_cast<off64_t>(proven_ - flushed_), SYNC_FILE_RANGE_WRITE);
     flushed_ = proven_;
@@ -205,27 +211,14 @@ Store::Accepted Store::commit(std::size_t bytes) {
   return begin_object() ? Accepted::ok : Accepted::disk;
 }
 
-std::optional<Store::Piece> Store::read(std::uint32_t object, std::uint64_t offset) {
-  const auto chunk = offset / setup_.chunk;
-  const auto start = chunk * setup_.chunk;
-  const auto from = static_cast<std::size_t>(offset - start);
-  // The successor is near the end: look from there.
-  for (auto each = recent_.rbegin(); each != recent_.rend(); ++each) {
-    if (each->object != object || each->offset != start) continue;
-    return Piece{each->chunk, std::string_view(*each->chunk).substr(from)};
-  }
-  if (reading_ < 0 || reading_object_ != object) {
-    if (reading_ >= 0) close(reading_);
-    // The current object still has its other name; an open file keeps its place when it is renamed.
-    const auto name = path(object);
-    reading_ = ::open((object == current_ ? name + ".part" : name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    reading_object_ = object;
-    if (reading_ < 0) return std::nullopt;
-  }
-  auto bytes = std::make_shared<std::string>();
-  bytes->resize(static_cast<std::size_t>(chunk_size(object, chunk)));
-  if (!read_fully(reading_, bytes->data(), bytes->size(), start)) return std::nullopt;
-  return Piece{bytes, std::string_view(*bytes).substr(from)};
+int Store::file(std::uint32_t object) {
+  if (reading_ >= 0 && reading_object_ == object) return reading_;
+  if (reading_ >= 0) close(reading_);
+  // The current object still has its other name; an open file keeps its place when it is renamed.
+  const auto name = path(object);
+  reading_ = ::open((object == current_ ? name + ".part" : name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  reading_object_ = object;
+  return reading_;
 }
 
 }  // namespace podwright::relay

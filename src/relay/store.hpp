@@ -2,10 +2,7 @@
 /// is written, or is handed on.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,16 +52,19 @@ class Store {
   /// Of what was lacking at first, in bytes.
   [[nodiscard]] std::uint64_t proven_bytes() const { return proven_bytes_; }
 
-  /// Proven bytes of an object from `offset` on, at most up to the end of their chunk. Nothing when
-  /// they cannot be read any more.
-  struct Piece {
-    std::shared_ptr<const std::string> chunk;
-    std::string_view bytes;
-  };
-  std::optional<Piece> read(std::uint32_t object, std::uint64_t offset);
+  /// An object's file, to be read as far as it is proven; good until the next call. -1: it cannot be read
+  /// any more.
+  int file(std::uint32_t object);
 
-  /// Has the disk of a folder write what it holds back: may take long, and touches no Store.
-  static bool sync(const std::string& folder);
+  /// What the disk has to write for good once everything is there: one file after the other, or, where those
+  /// are many, all that its file system holds back.
+  struct Unwritten {
+    std::string folder;
+    std::vector<std::string> files;
+  };
+  [[nodiscard]] Unwritten unwritten() const;
+  /// Has the disk write it: may take long, and touches no Store.
+  static bool sync(const Unwritten& what);
 
   [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] const std::vector<Object>& objects() const { return setup_.objects; }
@@ -84,20 +84,13 @@ class Store {
   std::uint32_t current_ = 0;               ///< the object that is being received
   std::uint64_t proven_ = 0;                ///< of the current object
   std::uint64_t proven_bytes_ = 0;
-  std::shared_ptr<std::string> pending_;    ///< the chunk that is being received
+  std::string pending_;                     ///< the chunk that is being received
   std::size_t filled_ = 0;
   std::uint64_t bad_chunk_ = 0;
   int part_ = -1;                           ///< the current object's file
   std::uint64_t flushed_ = 0;
   int reading_ = -1;                        ///< the file that was read last
   std::uint32_t reading_object_ = 0;
-  struct Recent {
-    std::uint32_t object;
-    std::uint64_t offset;
-    std::shared_ptr<const std::string> chunk;
-  };
-  std::deque<Recent> recent_;  ///< what the next node is about to ask for
-  std::size_t recent_bytes_ = 0;
   std::string problem_;
 };
 

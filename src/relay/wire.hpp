@@ -6,7 +6,7 @@
 ///   gone ID                this predecessor is not to be asked (any more)
 ///   data OBJECT OFFSET N   N bytes follow
 ///   alive                  nothing new; without a word for `silence` the relay ends
-///   end                    the transfer is over
+///   end                    the transfer is over: what was received is written to the disk, then it ends
 /// The relay says:
 ///   listening PORT         it can be asked
 ///   from ID|head           where it takes from now
@@ -14,7 +14,7 @@
 ///   at BYTES               of what it lacked, this much was received and proven; also its heartbeat
 ///   bad OBJECT CHUNK ID|head   a chunk was refused, and is fetched again
 ///   lost ID WHY            a predecessor does not serve
-///   done                   it has everything, on its disk; it goes on serving
+///   done                   it has everything; it goes on serving
 ///   failed WHY             it cannot go on
 #pragma once
 
