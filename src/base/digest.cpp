@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <stdexcept>
 
@@ -20,6 +22,9 @@ std::string hex_digits(const unsigned char* bytes, unsigned int length) {
   for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", bytes[i]);
   return text;
 }
+
+/// Below so many bytes a thread costs more than it brings.
+constexpr std::size_t worth_a_thread = std::size_t{4} << 20U;
 
 [[noreturn]] void no_digest() { throw std::runtime_error("OpenSSL cannot compute SHA-256"); }
 
@@ -53,21 +58,20 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path) {
 }
 
 ChunkedDigest chunked_sha256(std::string_view bytes, std::uint64_t chunk) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> whole(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!whole || EVP_DigestInit_ex(whole.get(), EVP_sha256(), nullptr) != 1) no_digest();
-  ChunkedDigest result;
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  while (!bytes.empty()) {
-    // Both at once: the second pass over a chunk finds it in the processor's cache.
-    const auto piece = bytes.substr(0, static_cast<std::size_t>(chunk));
-    if (EVP_DigestUpdate(whole.get(), piece.data(), piece.size()) != 1) no_digest();
-    if (EVP_Digest(piece.data(), piece.size(), digest, &length, EVP_sha256(), nullptr) != 1) no_digest();
-    result.chunks.append(reinterpret_cast<const char*>(digest), length);
-    bytes.remove_prefix(piece.size());
-  }
-  if (EVP_DigestFinal_ex(whole.get(), digest, &length) != 1) no_digest();
-  result.sha256 = hex_digits(digest, length);
+  const auto in_chunks = [bytes, chunk] {
+    std::string all;
+    for (auto left = bytes; !left.empty(); left.remove_prefix(std::min<std::size_t>(left.size(), chunk))) {
+      unsigned char digest[EVP_MAX_MD_SIZE];
+      unsigned int length = 0;
+      if (EVP_Digest(left.data(), std::min<std::size_t>(left.size(), chunk), digest, &length, EVP_sha256(), nullptr) != 1) no_digest();
+      all.append(reinterpret_cast<const char*>(digest), length);
+    }
+    return all;
+  };
+  // Side by side; what one of them has read from the disk the other finds in memory.
+  auto chunks = std::async(bytes.size() < worth_a_thread ? std::launch::deferred : std::launch::async, in_chunks);
+  ChunkedDigest result{.sha256 = sha256_hex(bytes), .chunks = {}};
+  result.chunks = chunks.get();
   return result;
 }
 

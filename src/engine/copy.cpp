@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <future>
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
@@ -58,31 +61,37 @@ class Lister {
     }
     const auto size = fs::file_size(source, problem);
     if (problem) return fail(Fault::usage, fmt::format("{}: {}", source.string(), problem.message()));
+    if (::access(source.c_str(), R_OK) != 0) return fail(Fault::usage, fmt::format("{} cannot be read: {}", source.string(), std::strerror(errno)));
     list_.bytes += size;
-    sources_.emplace_back(list_.entries.size(), source);
-    list_.entries.push_back({.kind = CopyEntry::Kind::file, .path = path, .mode = mode});
-    return {};
-  }
-
-  Status digest() {
-    list_.chunk = chunk_size(list_.bytes);
-    for (const auto& [entry, source] : sources_) {
-      const auto file = MappedFile::open(source);
-      if (!file) return fail(file.error());
-      auto digest = chunked_sha256(file->bytes(), list_.chunk);
-      list_.entries[entry].sha256 = digest.sha256;
-      list_.parcels.try_emplace(digest.sha256, Parcel{.name = source.filename().string(),
-                                                      .path = source,
-                                                      .size = file->bytes().size(),
-                                                      .hashes = std::move(digest.chunks)});
-    }
+    list_.entries.push_back({.kind = CopyEntry::Kind::file, .path = path, .mode = mode, .source = source});
     return {};
   }
 
  private:
   CopyList& list_;
-  std::vector<std::pair<std::size_t, fs::path>> sources_;
 };
+
+/// What has to travel, by the digest of its content; into the entries as well.
+struct Contents {
+  std::map<std::string, Parcel> parcels;
+  std::uint64_t chunk = 0;
+};
+
+Result<Contents> read_contents(CopyList& list) {
+  Contents contents{.parcels = {}, .chunk = chunk_size(list.bytes)};
+  for (auto& entry : list.entries) {
+    if (entry.kind != CopyEntry::Kind::file) continue;
+    const auto file = MappedFile::open(entry.source);
+    if (!file) return fail(file.error());
+    auto digest = chunked_sha256(file->bytes(), contents.chunk);
+    entry.sha256 = digest.sha256;
+    contents.parcels.try_emplace(digest.sha256, Parcel{.name = entry.source.filename().string(),
+                                                       .path = entry.source,
+                                                       .size = file->bytes().size(),
+                                                       .hashes = std::move(digest.chunks)});
+  }
+  return contents;
+}
 
 /// Prints the numbers of the entries that are as they should be.
 std::string look(const CopyList& list) {
@@ -178,20 +187,29 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
   for (const auto& entry : list.entries) {
     if (!paths.insert(entry.path).second) return fail(Fault::usage, fmt::format("two sources would become {}", entry.path), "copy one of them elsewhere");
   }
-  if (auto digested = lister.digest(); !digested) return fail(digested.error());
   return list;
 }
 
-Distributed copy_to_nodes(Site& site, const CopyList& list, const TransferOptions& options) {
+Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options) {
+  auto reading = std::async(std::launch::async, [&list] { return read_contents(list); });
+  auto crew = options.direct ? Crew{} : muster(site, "copy", list.bytes);
+  auto contents = reading.get();
+  if (!contents) {
+    dismiss(site, crew.relays);
+    Distributed nothing;
+    for (const auto& node : site.nodes) nothing.failed.emplace(node, contents.error());
+    return nothing;
+  }
   Distribution job{.phase = "copy",
                    .folder = list.staging,
-                   .parcels = list.parcels,
-                   .chunk = list.chunk,
+                   .parcels = std::move(contents->parcels),
+                   .crew = std::move(crew),
+                   .chunk = contents->chunk,
                    .rate = options.rate,
                    .chains = options.chains,
                    .direct = options.direct};
   std::set<std::string> all;
-  for (const auto& [sha256, parcel] : list.parcels) all.insert(sha256);
+  for (const auto& [sha256, parcel] : job.parcels) all.insert(sha256);
   const auto looking = look(list);
   for (const auto& node : site.nodes) {
     job.wanted[node] = all;
@@ -209,7 +227,7 @@ Distributed copy_to_nodes(Site& site, const CopyList& list, const TransferOption
     }
     return wanted;
   };
-  auto result = distribute(site, job);
+  auto result = distribute(site, std::move(job));
   if (site.stop.stop_requested()) return result;
 
   std::vector<FramedJob> jobs;

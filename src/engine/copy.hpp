@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,25 +19,25 @@ struct CopyEntry {
   std::string path;      ///< on the node, absolute
   /// Permission bits; without them those that are there stay, or the usual ones.
   std::optional<unsigned> mode{};
-  std::string sha256{};  ///< a file's content
+  std::filesystem::path source{};  ///< of a file's content, on this machine
+  std::string sha256{};  ///< of it, once it was read
   std::string target{};  ///< what a link says
 };
 
 struct CopyList {
   std::string staging;             ///< on the nodes: where contents arrive, on the destination's file system
   std::vector<CopyEntry> entries;  ///< a folder before what is in it
-  std::map<std::string, Parcel> parcels;  ///< contents by SHA-256
-  std::uint64_t chunk = 0;
   std::uint64_t bytes = 0;  ///< of all files
 };
 
-/// Reads the sources. With several, or when the destination ends in /, it is a folder that they go
+/// Looks at the sources. With several, or when the destination ends in /, it is a folder that they go
 /// into under their own names; else it is the one source's name there. Modes and links are kept;
 /// what is no file, folder or link is refused. Errors are Fault::usage: nothing was contacted.
 Result<CopyList> list_sources(const std::vector<std::string>& sources, const std::string& destination);
 
 /// Has the entries on all nodes of the site. What is there already is not sent; a file is replaced in
-/// one move, once its content has arrived whole; what else lies in a folder stays.
-Distributed copy_to_nodes(Site& site, const CopyList& list, const TransferOptions& options);
+/// one move, once its content has arrived whole; what else lies in a folder stays. The sources are read
+/// while the nodes get ready.
+Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options);
 
 }  // namespace podwright

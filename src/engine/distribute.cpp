@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
@@ -130,6 +131,41 @@ class PacedFile : public Feed {
   Pace& pace_;
 };
 
+/// Whether what is to be sent is more than the relays themselves. It goes by a relay even to one node then:
+/// that proves each chunk, and takes up what an earlier transfer left.
+bool relays_pay(std::uint64_t bytes, std::size_t nodes, std::size_t relay) {
+  return bytes >= 4 * relay || bytes * (nodes - 1) > relay * nodes;
+}
+
+/// Puts relays on nodes of one kind, as `uname -m` names it: where they can run, and where they could not be
+/// put because the node could not be reached.
+Crew place_relays(Site& site, const std::vector<NodeId>& nodes, const std::string& machine, const std::string& phase = "") {
+  const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
+  const auto program = relay_program(machine);
+  const auto script = fmt::format(
+      "[ \"$(uname -m)\" = {2} ] && umask 077 && mkdir -p {0} && gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
+      relay_folder, path, sh::quote(machine));
+  std::vector<Request> requests;
+  for (const auto& node : nodes) {
+    requests.push_back({.node = node,
+                        .command = "sh -c " + sh::quote(script),
+                        .attached = program,
+                        .deadline = time_for(program.size() * nodes.size(), slowest_link),
+                        .max_output = 4096});
+  }
+  Crew crew;
+  for (auto& [node, reply] : run_requests(site, requests, phase)) {
+    if (!reply) {
+      crew.failed.emplace(node, std::move(reply.error()));
+    } else if (reply->exit_status == 0) {
+      crew.relays.emplace(node, path);
+    } else {
+      site.events.debug(fmt::format("{}: no relay of {} can run there: {}", node, machine, clean_output(trim(reply->err))));
+    }
+  }
+  return crew;
+}
+
 /// A transfer as it goes on.
 class Transfer {
  public:
@@ -143,7 +179,6 @@ class Transfer {
   void look_for_room();
   void by_relays();
   void by_ssh();
-  std::map<NodeId, std::string> place_relays(const std::vector<NodeId>& nodes);
   void failed(const NodeId& node, Error error) {
     error.node = node;
     lacking_.erase(node);
@@ -229,31 +264,6 @@ void Transfer::open_files() {
   }
 }
 
-/// Nodes on which a relay is ready to be started, and its file there.
-std::map<NodeId, std::string> Transfer::place_relays(const std::vector<NodeId>& nodes) {
-  const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
-  std::vector<Request> requests;
-  for (const auto& node : nodes) {
-    const auto script = fmt::format("umask 077; mkdir -p {0} && gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
-                                    relay_folder, path);
-    const auto program = relay_program(stations_.at(node).machine);
-    requests.push_back({.node = node,
-                        .command = "sh -c " + sh::quote(script),
-                        .attached = program,
-                        .deadline = time_for(program.size() * nodes.size(), slowest_link),
-                        .max_output = 4096});
-  }
-  std::map<NodeId, std::string> placed;
-  for (const auto& [node, reply] : site_.transport.run(requests, nullptr, site_.stop)) {
-    if (reply && reply->exit_status == 0) {
-      placed.emplace(node, path);
-    } else {
-      site_.events.debug(fmt::format("{}: no relay can run there: {}", node, reply ? clean_output(trim(reply->err)) : reply.error().what));
-    }
-  }
-  return placed;
-}
-
 void Transfer::by_relays() {
   // Nodes that lack the same go together.
   std::map<std::set<std::string>, std::vector<NodeId>> groups;
@@ -277,12 +287,15 @@ void Transfer::by_relays() {
   for (auto& [lacks, nodes] : groups) {
     if (site_.stop.stop_requested()) return;
     const auto bytes = bytes_of(lacks);
-    // What is hardly more than the relay itself, the head sends to each. What is more goes by a relay even
-    // to one node: it proves each chunk, and takes up what an earlier transfer left.
-    const auto program = relay_program(stations_.at(nodes.front()).machine).size();
-    if (bytes < 4 * program && bytes * (nodes.size() - 1) <= program * nodes.size()) continue;
+    if (!relays_pay(bytes, nodes.size(), relay_program(stations_.at(nodes.front()).machine).size())) continue;
 
-    const auto placed = place_relays(nodes);
+    std::map<NodeId, std::string> placed;
+    std::map<std::string, std::vector<NodeId>> without;  // by machine
+    for (const auto& node : nodes) {
+      if (auto ready = job_.crew.relays.extract(node)) placed.insert(std::move(ready));
+      else without[stations_.at(node).machine].push_back(node);
+    }
+    for (const auto& [machine, some] : without) placed.merge(place_relays(site_, some, machine).relays);
     std::erase_if(nodes, [&](const NodeId& node) { return !placed.contains(node); });
     Convoy convoy{.phase = job_.phase,
                   .folder = job_.folder,
@@ -370,11 +383,15 @@ void Transfer::by_ssh() {
 
 Distributed Transfer::run() {
   std::set<NodeId> all;
-  for (const auto& [node, wanted] : job_.wanted) all.insert(node);
+  for (const auto& [node, wanted] : job_.wanted) {
+    if (const auto lost = job_.crew.failed.find(node); lost != job_.crew.failed.end()) failed(node, lost->second);
+    else all.insert(node);
+  }
   ask(all);
   open_files();
   look_for_room();
   if (!job_.direct) by_relays();
+  dismiss(site_, std::exchange(job_.crew.relays, {}));
   ask_again();
   if (!site_.stop.stop_requested()) by_ssh();
   for (const auto& [node, lacks] : std::map(lacking_)) {
@@ -384,6 +401,21 @@ Distributed Transfer::run() {
 }
 
 }  // namespace
+
+Crew muster(Site& site, const std::string& phase, std::uint64_t bytes) {
+  utsname own{};
+  if (uname(&own) != 0) return {};
+  const std::string machine(static_cast<const char*>(own.machine));
+  const auto relay = relay_program(machine).size();
+  if (relay == 0 || site.nodes.empty() || !relays_pay(bytes, site.nodes.size(), relay)) return {};
+  return place_relays(site, site.nodes, machine, phase + ": getting ready");
+}
+
+void dismiss(Site& site, const std::map<NodeId, std::string>& relays) {
+  std::vector<Request> requests;
+  for (const auto& [node, path] : relays) requests.push_back({.node = node, .command = "rm -f " + sh::quote(path), .max_output = 4096});
+  if (!requests.empty()) (void)site.transport.run(requests, nullptr, {});
+}
 
 Distributed distribute(Site& site, Distribution job) { return Transfer(site, std::move(job)).run(); }
 

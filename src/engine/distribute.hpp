@@ -30,10 +30,24 @@ struct TransferOptions {
   bool direct = false;
 };
 
+/// Nodes that are ready for a transfer: a relay lies on them and is not started yet.
+struct Crew {
+  std::map<NodeId, std::string> relays{};  ///< its path
+  std::map<NodeId, Error> failed{};        ///< could not be reached, and is not tried again
+};
+
+/// Makes all nodes of this machine's kind ready, for somebody who does not know yet what exactly is to be
+/// sent: logging in and sending relays takes as long as reading files of `bytes` bytes. Too few bytes for
+/// relays to pay: nothing is done.
+Crew muster(Site& site, const std::string& phase, std::uint64_t bytes);
+/// Removes relays that are not needed after all.
+void dismiss(Site& site, const std::map<NodeId, std::string>& relays);
+
 struct Distribution {
   std::string phase = "copy";  ///< as which progress is told
   std::string folder;          ///< on the nodes: each file lies there under its SHA-256
   std::map<std::string, Parcel> parcels{};                ///< by SHA-256, 64 hex digits
+  Crew crew{};
   std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have
   /// Read-only sh that looks at a node before anything is sent, and what the node wants in the light of
   /// its output: for files that may be where they belong already. Without it: `wanted`.

@@ -108,13 +108,7 @@ std::map<NodeId, FramedResult> run_framed(Site& site, std::vector<FramedJob> job
   return results;
 }
 
-std::map<NodeId, Result<Reply>> run_everywhere(Site& site, const std::string& command,
-                                               const std::string& phase, Millis deadline,
-                                               bool become) {
-  std::vector<Request> requests;
-  for (const auto& node : site.nodes) {
-    requests.push_back({.node = node, .command = command, .deadline = deadline, .become = become});
-  }
+std::map<NodeId, Result<Reply>> run_requests(Site& site, const std::vector<Request>& requests, const std::string& phase) {
   Watcher watcher(site.events, phase, requests.size());
   auto replies = site.transport.run(requests, &watcher, site.stop);
   for (auto& [node, reply] : replies) {
@@ -122,6 +116,16 @@ std::map<NodeId, Result<Reply>> run_everywhere(Site& site, const std::string& co
   }
   watcher.finish();
   return replies;
+}
+
+std::map<NodeId, Result<Reply>> run_everywhere(Site& site, const std::string& command,
+                                               const std::string& phase, Millis deadline,
+                                               bool become) {
+  std::vector<Request> requests;
+  for (const auto& node : site.nodes) {
+    requests.push_back({.node = node, .command = command, .deadline = deadline, .become = become});
+  }
+  return run_requests(site, requests, phase);
 }
 
 std::vector<std::string> describe_failures(const std::map<NodeId, Error>& failures) {

@@ -31,6 +31,9 @@ std::map<NodeId, FramedResult> run_framed(Site& site, std::vector<FramedJob> job
                                           const std::string& phase, OnFrameBegin begin = {},
                                           OnFrameEnd end = {});
 
+/// Runs each node's request. Progress is emitted as `phase`; an empty one is not told of.
+std::map<NodeId, Result<Reply>> run_requests(Site& site, const std::vector<Request>& requests, const std::string& phase);
+
 /// Runs one command line on each node.
 std::map<NodeId, Result<Reply>> run_everywhere(Site& site, const std::string& command,
                                                const std::string& phase, Millis deadline,

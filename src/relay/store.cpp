@@ -16,8 +16,11 @@ namespace podwright::relay {
 
 namespace {
 
-/// Written back early, so that the end of a large file does not wait for all of it.
-constexpr std::uint64_t flush_every = 8U << 20U;
+/// A large file is written to the disk, and leaves the memory to whoever works on the node, so far behind
+/// what is received: successors are nearer.
+constexpr std::uint64_t stride = 8U << 20U;
+constexpr std::uint64_t write_behind = 16U << 20U;
+constexpr std::uint64_t forget_behind = 32U << 20U;  ///< behind that
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
@@ -100,7 +103,6 @@ bool Store::begin_object() {
     if (setup_.objects[current_].have) continue;
     proven_ = 0;
     filled_ = 0;
-    flushed_ = 0;
     const auto name = path(current_) + ".part";
     part_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (part_ < 0) return fail("cannot write " + name);
@@ -130,7 +132,7 @@ bool Store::take_up() {
   if (static_cast<std::uint64_t>(status.st_size) != proven_ && ftruncate(part_, static_cast<off_t>(proven_)) != 0) {
     return fail("cannot cut " + path(current_) + ".part");
   }
-  flushed_ = proven_;
+  left_ = proven_ / stride * stride;
   return true;
 }
 
@@ -186,6 +188,16 @@ std::span<char> Store::room() {
   return std::span(pending_).subspan(filled_);
 }
 
+/// Told once, the kernel begins to write what nobody reads any more; told again when that was written, it
+/// takes the memory back.
+void Store::leave_memory() {
+  for (; proven_ >= left_ + write_behind + stride; left_ += stride) {
+    posix_fadvise(part_, static_cast<off_t>(left_), static_cast<off_t>(stride), POSIX_FADV_DONTNEED);
+    if (left_ < forget_behind) continue;
+    posix_fadvise(part_, static_cast<off_t>(left_ - forget_behind), static_cast<off_t>(stride), POSIX_FADV_DONTNEED);
+  }
+}
+
 Store::Accepted Store::commit(std::size_t bytes) {
   filled_ += bytes;
   if (filled_ < pending_.size()) return Accepted::ok;
@@ -201,10 +213,7 @@ Store::Accepted Store::commit(std::size_t bytes) {
   }
   proven_ += pending_.size();
   proven_bytes_ += pending_.size();
-  if (proven_ - flushed_ >= flush_every) {
-    sync_file_range(part_, static_cast<off64_t>(flushed_), static_cast<off64_t>(proven_ - flushed_), SYNC_FILE_RANGE_WRITE);
-    flushed_ = proven_;
-  }
+  leave_memory();
   if (proven_ < setup_.objects[current_].size) return Accepted::ok;
   if (!finish_object()) return Accepted::disk;
   ++current_;

@@ -73,6 +73,7 @@ class Store {
   bool take_up();
   bool begin_object();
   bool finish_object();
+  void leave_memory();
   bool fail(const std::string& what);
   [[nodiscard]] bool right(std::uint32_t object, std::uint64_t chunk, std::string_view bytes) const;
   [[nodiscard]] std::uint64_t chunk_size(std::uint32_t object, std::uint64_t chunk) const;
@@ -88,7 +89,7 @@ class Store {
   std::size_t filled_ = 0;
   std::uint64_t bad_chunk_ = 0;
   int part_ = -1;                           ///< the current object's file
-  std::uint64_t flushed_ = 0;
+  std::uint64_t left_ = 0;                  ///< of the current object, is not to stay in memory
   int reading_ = -1;                        ///< the file that was read last
   std::uint32_t reading_object_ = 0;
   std::string problem_;
