@@ -192,7 +192,11 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
 
 Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options) {
   auto reading = std::async(std::launch::async, [&list] { return read_contents(list); });
-  auto crew = options.direct ? Crew{} : muster(site, "copy", list.bytes);
+  std::vector<std::string> paths;
+  for (const auto& entry : list.entries) {
+    if (entry.kind == CopyEntry::Kind::file) paths.push_back(entry.path);
+  }
+  auto crew = options.direct ? Crew{} : muster(site, "copy", list.staging, paths, list.bytes);
   auto contents = reading.get();
   if (!contents) {
     dismiss(site, crew.relays);

@@ -28,33 +28,42 @@ constexpr std::uint64_t slowest_disk = 20U << 20U;
 /// Where a relay lies while it is started; it removes itself then.
 constexpr std::string_view relay_folder = "/var/lib/podwright";
 constexpr std::uint64_t room_to_spare = 16U << 20U;
+constexpr std::size_t most_paths = 100;
 
 std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
   return std::chrono::seconds(60) + std::chrono::seconds(bytes / speed);
 }
 
-/// What a node says of itself before anything is sent.
-struct Station {
-  std::string machine;
-  std::string address;
-  bool unpacks = false;
-  std::optional<std::uint64_t> room{};
-  std::set<std::string> has{};
-};
+/// Prints what read_about() reads.
+std::string about(const std::string& folder) {
+  return fmt::format("set -- ${{SSH_CONNECTION:-}}\n"
+                     "echo \"address ${{3:-}}\"\n"
+                     "echo \"machine $(uname -m)\"\n"
+                     "! command -v gzip >/dev/null || echo unpacks\n"
+                     "d={}\n"
+                     "while [ ! -d \"$d\" ]; do d=${{d%/*}}; d=${{d:-/}}; done\n"
+                     "set -- $(df -Pk \"$d\" | tail -n 1)\n"
+                     "echo \"room ${{4:-}}\"\n",
+                     sh::quote(folder));
+}
+
+void read_about(std::string_view out, Station& station) {
+  for (const auto line : lines(out)) {
+    const auto parts = words(line);
+    if (parts.empty()) continue;
+    const auto value = parts.size() > 1 ? std::string(parts[1]) : std::string();
+    if (parts[0] == "address") station.address = value;
+    else if (parts[0] == "machine") station.machine = value;
+    else if (parts[0] == "unpacks") station.unpacks = true;
+    else if (parts[0] == "bare") station.bare = true;
+    else if (const auto kilobytes = to_int(value); parts[0] == "room" && kilobytes) station.room = static_cast<std::uint64_t>(*kilobytes) * 1024;
+  }
+}
 
 FramedScript question(const Distribution& job, const NodeId& node, const std::set<std::string>& wanted) {
   FramedScript script(job.phase);
   const auto folder = sh::quote(job.folder);
-  script.add({.comment = "the machine",
-              .script = fmt::format("set -- ${{SSH_CONNECTION:-}}\n"
-                                    "echo \"address ${{3:-}}\"\n"
-                                    "echo \"machine $(uname -m)\"\n"
-                                    "! command -v gzip >/dev/null || echo unpacks\n"
-                                    "d={}\n"
-                                    "while [ ! -d \"$d\" ]; do d=$(dirname \"$d\"); done\n"
-                                    "set -- $(df -Pk \"$d\" | tail -n 1)\n"
-                                    "echo \"room ${{4:-}}\"\n",
-                                    folder)});
+  script.add({.comment = "the machine", .script = about(job.folder)});
   std::string list;
   std::uint64_t bytes = 0;
   for (const auto& sha256 : wanted) {
@@ -74,17 +83,7 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
 
 Station read_station(const FramedResult& answer) {
   Station station;
-  if (const auto found = answer.frames.find(0); found != answer.frames.end()) {
-    for (const auto line : lines(found->second.out)) {
-      const auto parts = words(line);
-      if (parts.empty()) continue;
-      const auto value = parts.size() > 1 ? std::string(parts[1]) : std::string();
-      if (parts[0] == "address") station.address = value;
-      else if (parts[0] == "machine") station.machine = value;
-      else if (parts[0] == "unpacks") station.unpacks = true;
-      else if (const auto kilobytes = to_int(value); parts[0] == "room" && kilobytes) station.room = static_cast<std::uint64_t>(*kilobytes) * 1024;
-    }
-  }
+  if (const auto found = answer.frames.find(0); found != answer.frames.end()) read_about(found->second.out, station);
   if (const auto found = answer.frames.find(1); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) {
       const auto parts = words(line);
@@ -137,31 +136,39 @@ bool relays_pay(std::uint64_t bytes, std::size_t nodes, std::size_t relay) {
   return bytes >= 4 * relay || bytes * (nodes - 1) > relay * nodes;
 }
 
-/// Puts relays on nodes of one kind, as `uname -m` names it: where they can run, and where they could not be
-/// put because the node could not be reached.
-Crew place_relays(Site& site, const std::vector<NodeId>& nodes, const std::string& machine, const std::string& phase = "") {
-  const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
-  const auto program = relay_program(machine);
-  const auto script = fmt::format(
-      "[ \"$(uname -m)\" = {2} ] && umask 077 && mkdir -p {0} && gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
-      relay_folder, path, sh::quote(machine));
-  std::vector<Request> requests;
-  for (const auto& node : nodes) {
-    requests.push_back({.node = node,
-                        .command = "sh -c " + sh::quote(script),
-                        .attached = program,
-                        .deadline = time_for(program.size() * nodes.size(), slowest_link),
-                        .max_output = 4096});
-  }
+/// Puts relays on nodes of one kind, as `uname -m` names it. `before` is sh that is run first; what it prints
+/// are the stations. A lean relay where it runs, else a static one.
+Crew place_relays(Site& site, std::vector<NodeId> nodes, const std::string& machine, std::string before = "", std::string phase = "") {
+  constexpr int other_machine = 10;
   Crew crew;
-  for (auto& [node, reply] : run_requests(site, requests, phase)) {
-    if (!reply) {
-      crew.failed.emplace(node, std::move(reply.error()));
-    } else if (reply->exit_status == 0) {
-      crew.relays.emplace(node, path);
-    } else {
-      site.events.debug(fmt::format("{}: no relay of {} can run there: {}", node, machine, clean_output(trim(reply->err))));
+  for (const auto kind : {RelayKind::lean_program, RelayKind::static_program}) {
+    const auto program = relay_program(machine, kind);
+    if (program.empty() || nodes.empty()) continue;
+    const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
+    const auto script = before + fmt::format("[ \"$(uname -m)\" = {2} ] || exit {3}\n"
+                                             "umask 077; mkdir -p {0} && gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
+                                             relay_folder, path, sh::quote(machine), other_machine);
+    std::vector<Request> requests;
+    for (const auto& node : nodes) {
+      requests.push_back({.node = node,
+                          .command = "sh -c " + sh::quote(script),
+                          .attached = program,
+                          .deadline = time_for(program.size() * nodes.size(), slowest_link),
+                          .max_output = 4096});
     }
+    nodes.clear();
+    for (auto& [node, reply] : run_requests(site, requests, phase)) {
+      if (!reply) {
+        crew.failed.emplace(node, std::move(reply.error()));
+        continue;
+      }
+      if (!before.empty()) read_about(reply->out, crew.stations[node]);
+      if (reply->exit_status == 0) crew.relays.emplace(node, path);
+      else if (reply->exit_status != other_machine) nodes.push_back(node);
+      if (reply->exit_status == 1) site.events.debug(fmt::format("{}: a relay cannot run there: {}", node, clean_output(trim(reply->err))));
+    }
+    before.clear();
+    phase.clear();
   }
   return crew;
 }
@@ -204,8 +211,15 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
   std::vector<FramedJob> jobs;
   for (const auto& node : nodes) {
     const auto& wanted = job_.wanted.at(node);
-    if (!wanted.empty()) jobs.push_back({node, question(job_, node, wanted)});
+    if (wanted.empty()) continue;
+    if (const auto known = job_.crew.stations.extract(node); known && known.mapped().bare) {
+      stations_.insert_or_assign(node, known.mapped());
+      lacking_[node] = wanted;
+    } else {
+      jobs.push_back({node, question(job_, node, wanted)});
+    }
   }
+  if (jobs.empty()) return;
   for (const auto& [node, answer] : run_framed(site_, std::move(jobs), job_.phase + ": what is there")) {
     if (answer.error) {
       failed(node, *answer.error);
@@ -275,7 +289,7 @@ void Transfer::by_relays() {
     const auto* known = site_.inventory.find(node);
     if (station.address.empty() && known != nullptr) station.address = known->address;
     station.address = plain_address(station.address);
-    if (station.address.empty() || !station.unpacks || relay_program(station.machine).empty()) {
+    if (station.address.empty() || !station.unpacks || relay_program(station.machine, RelayKind::static_program).empty()) {
       site_.events.debug(fmt::format("{} cannot relay: {}", node,
                                      station.address.empty() ? "its IP address is not known"
                                      : !station.unpacks      ? "it has no gzip"
@@ -287,7 +301,7 @@ void Transfer::by_relays() {
   for (auto& [lacks, nodes] : groups) {
     if (site_.stop.stop_requested()) return;
     const auto bytes = bytes_of(lacks);
-    if (!relays_pay(bytes, nodes.size(), relay_program(stations_.at(nodes.front()).machine).size())) continue;
+    if (!relays_pay(bytes, nodes.size(), relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size())) continue;
 
     std::map<NodeId, std::string> placed;
     std::map<std::string, std::vector<NodeId>> without;  // by machine
@@ -402,13 +416,20 @@ Distributed Transfer::run() {
 
 }  // namespace
 
-Crew muster(Site& site, const std::string& phase, std::uint64_t bytes) {
+Crew muster(Site& site, const std::string& phase, const std::string& folder, const std::vector<std::string>& paths, std::uint64_t bytes) {
   utsname own{};
   if (uname(&own) != 0) return {};
   const std::string machine(static_cast<const char*>(own.machine));
-  const auto relay = relay_program(machine).size();
+  const auto relay = relay_program(machine, RelayKind::lean_program).size();
   if (relay == 0 || site.nodes.empty() || !relays_pay(bytes, site.nodes.size(), relay)) return {};
-  return place_relays(site, site.nodes, machine, phase + ": getting ready");
+  auto before = about(folder);
+  // As an argument of sh it has to stay short.
+  if (paths.size() <= most_paths) {
+    before += fmt::format("for path in {}", sh::quote(folder));
+    for (const auto& path : paths) before += " " + sh::quote(path);
+    before += "; do [ ! -e \"$path\" ] || break; path=; done; [ -n \"$path\" ] || echo bare\n";
+  }
+  return place_relays(site, site.nodes, machine, before, phase + ": getting ready");
 }
 
 void dismiss(Site& site, const std::map<NodeId, std::string>& relays) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,16 +31,28 @@ struct TransferOptions {
   bool direct = false;
 };
 
+/// What a node says of itself before anything is sent.
+struct Station {
+  std::string machine{};
+  std::string address{};
+  bool unpacks = false;
+  std::optional<std::uint64_t> room{};
+  bool bare = false;  ///< nothing is there of what is to come: it need not be asked
+  std::set<std::string> has{};
+};
+
 /// Nodes that are ready for a transfer: a relay lies on them and is not started yet.
 struct Crew {
+  std::map<NodeId, Station> stations{};
   std::map<NodeId, std::string> relays{};  ///< its path
   std::map<NodeId, Error> failed{};        ///< could not be reached, and is not tried again
 };
 
 /// Makes all nodes of this machine's kind ready, for somebody who does not know yet what exactly is to be
-/// sent: logging in and sending relays takes as long as reading files of `bytes` bytes. Too few bytes for
-/// relays to pay: nothing is done.
-Crew muster(Site& site, const std::string& phase, std::uint64_t bytes);
+/// sent: logging in and sending relays takes as long as reading files of `bytes` bytes. `folder` is where they
+/// arrive and `paths` where they belong: a node that has none of these has none of the files. Too few bytes
+/// for relays to pay: nothing is done.
+Crew muster(Site& site, const std::string& phase, const std::string& folder, const std::vector<std::string>& paths, std::uint64_t bytes);
 /// Removes relays that are not needed after all.
 void dismiss(Site& site, const std::map<NodeId, std::string>& relays);
 

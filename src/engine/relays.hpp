@@ -6,7 +6,12 @@
 
 namespace podwright {
 
+enum class RelayKind {
+  lean_program,   ///< a third of the size: needs a C and a C++ library like this machine's
+  static_program  ///< runs everywhere
+};
+
 /// Gzipped, for a machine as `uname -m` names it; empty when there is none for it.
-std::string_view relay_program(std::string_view machine);
+std::string_view relay_program(std::string_view machine, RelayKind kind);
 
 }  // namespace podwright
