@@ -155,7 +155,7 @@ Result<PackageSolver> solver_of(const Metadata& metadata, const OsRelease& distr
     for (const auto& index : repo.indexes) {
       const auto added = distribution.packager == "apt"
                              ? solver.add_packages(index.repo, index.priority, metadata.texts[text++].bytes())
-                             : solver.add_rpm_md(index.repo, index.priority, index.packages.string(), index.filelists.string());
+                             : solver.add_rpm_md(index.repo, index.priority, index.packages.string(), index.filelists.string(), index.has_modules);
       if (!added) return fail(added.error());
     }
   }
