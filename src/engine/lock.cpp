@@ -94,6 +94,7 @@ Result<RepoSpec> spec_of(const Wanted& wanted, const OsRelease& distribution, co
     // dnf asks the repository with the smaller number first.
     spec.priority = 1000 - static_cast<int>(wanted.integer("priority", 99));
     spec.check_signature = wanted.flag("gpgcheck", true) || wanted.flag("repo_gpgcheck", false);
+    spec.module_hotfixes = wanted.flag("module_hotfixes", false);
     for (auto& uri : spec.uris) {
       for (const auto& [name, value] : {std::pair<std::string, std::string>{"$basearch", distribution.arch},
                                         {"$releasever", distribution.id.version.substr(0, distribution.id.version.find('.'))}}) {

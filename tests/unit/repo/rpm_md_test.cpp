@@ -45,13 +45,15 @@ RepoSpec written(const fs::path& folder, const std::string& packages, const std:
 }
 
 /// What `wanted` comes to with that repository alone.
-std::string solved(const std::string& packages, const std::string& modules, const std::string& wanted) {
+std::string solved(const std::string& packages, const std::string& modules, const std::string& wanted, bool module_hotfixes = false) {
   const Folder folder;
-  const auto fetched = fetch_repo(written(folder.path / "repo", packages, modules), "x86_64", {.cache = folder.path / "cache"});
+  auto spec = written(folder.path / "repo", packages, modules);
+  spec.module_hotfixes = module_hotfixes;
+  const auto fetched = fetch_repo(spec, "x86_64", {.cache = folder.path / "cache"});
   REQUIRE_MESSAGE(fetched.has_value(), fetched.error().what);
   REQUIRE(fetched->indexes.size() == 1);
   const auto& index = fetched->indexes.front();
-  CHECK(index.has_modules == !modules.empty());
+  CHECK(index.has_modules == (!modules.empty() && !module_hotfixes));
   PackageSolver solver("rpm", "x86_64");
   REQUIRE(solver.add_rpm_md(index.repo, index.priority, index.packages.string(), index.filelists.string(), index.has_modules));
   const auto closure = solver.solve({{.name = wanted}});
@@ -71,8 +73,10 @@ TEST_CASE("packages of module streams, which dnf hides, are left out where the r
   const std::string modules = "---\ndocument: modulemd\nversion: 2\ndata:\n  name: nginx\n  stream: \"1.26\"\n";
   CHECK(solved(packages, modules, "nginx") == "nginx-1.20.1-20.el9 nginx-core-1.20.1-20.el9");
   CHECK(solved(packages, modules, "nodejs").find("no repository has nodejs") != std::string::npos);
-  // Who takes the same packages into a repository of their own shows them, to dnf as well.
-  CHECK(solved(packages, "", "nginx") == "nginx-1.26.2-1.module+el9.6.0+33082+8ca5dc0a nginx-core-1.26.2-1.module+el9.6.0+33082+8ca5dc0a");
+  // Who takes the same packages into a repository of their own, or says module_hotfixes, shows them: to dnf as well.
+  const std::string newest = "nginx-1.26.2-1.module+el9.6.0+33082+8ca5dc0a nginx-core-1.26.2-1.module+el9.6.0+33082+8ca5dc0a";
+  CHECK(solved(packages, "", "nginx") == newest);
+  CHECK(solved(packages, modules, "nginx", true) == newest);
 }
 
 TEST_CASE("the release says that a package was built as part of a module") {
