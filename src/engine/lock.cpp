@@ -334,6 +334,14 @@ Result<Lock> make_lock(const Inventory& inventory, const Profile& profile, const
     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     events.emit(events::PhaseFinished{"lock " + id.str(), system.has_value(), elapsed});
     if (!system) return fail(system.error());
+    std::vector<std::string> unsigned_ones;
+    for (const auto& repo : system->repos) {
+      if (repo.signed_by.empty()) unsigned_ones.push_back(repo.name);
+    }
+    if (!unsigned_ones.empty()) {
+      notes.push_back(fmt::format("{}: the metadata of {} is taken without a signature: versions and digests are what its server says", id.str(),
+                                  human_list(unsigned_ones)));
+    }
     lock.systems.push_back(std::move(*system));
     for (const auto& [sha256, file] : wants->files) {
       auto& all = files[sha256];

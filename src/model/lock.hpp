@@ -49,7 +49,7 @@ struct LockedRepo {
   std::vector<std::string> uris;
   std::vector<std::string> suites{};
   std::vector<std::string> components{};
-  std::vector<std::string> signed_by{};  ///< fingerprints of the keys whose signatures were good; none: it was trusted
+  std::vector<std::string> signed_by{};  ///< fingerprints of the keys whose signatures were good; none: trusted
   bool operator==(const LockedRepo&) const = default;
 };
 

@@ -164,6 +164,10 @@ rm -rf "$XDG_CACHE_HOME"
 here --profile ./app.toml lock --os rocky:9.4:x86_64
 check_status 'a repository that is not signed is refused' 4
 check_error 'with the remedy' 'trusted'
+sed -i 's/^name = "test"$/&\ntrusted = true/' "$SITE/distributions/rocky.toml"
+here --profile ./app.toml lock --os rocky:9.4:x86_64
+check_status 'unless its file says so' 0
+check_json 'and then a note does' '.notes | length == 1 and (.[0] | contains("the metadata of test is taken without a signature"))'
 
 # --- apt -------------------------------------------------------------------------------------------------
 
