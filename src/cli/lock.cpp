@@ -154,7 +154,9 @@ Command lock_command() {
                      "every file that a resource names; and writes profile.lock.toml beside cluster.toml.\n\n"
                      "Repositories are those of distributions/OS.toml (beside cluster.toml, or shipped) and the "
                      "[[repo]]s of the profile. Their signature must be by a key named there, and everything else "
-                     "is proven by the digests that the signed file gives; what does not fit is refused.\n\n"
+                     "is proven by the digests that the signed file gives; what does not fit is refused. Where "
+                     "distributions/OS.toml says `trusted`, as for Fedora and openEuler, whose own dnf takes "
+                     "metadata unsigned, HTTPS alone vouches for that file, and a note says so.\n\n"
                      "Without --os the nodes are asked what they run and what they have, and only what they lack is "
                      "locked. With --os no node is contacted, this machine may run anything, and nothing is taken "
                      "for granted: the base system is locked, too.",

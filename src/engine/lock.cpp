@@ -94,6 +94,7 @@ Result<RepoSpec> spec_of(const Wanted& wanted, const OsRelease& distribution, co
     // dnf asks the repository with the smaller number first.
     spec.priority = 1000 - static_cast<int>(wanted.integer("priority", 99));
     spec.check_signature = wanted.flag("gpgcheck", true) || wanted.flag("repo_gpgcheck", false);
+    spec.module_hotfixes = wanted.flag("module_hotfixes", false);
     for (auto& uri : spec.uris) {
       for (const auto& [name, value] : {std::pair<std::string, std::string>{"$basearch", distribution.arch},
                                         {"$releasever", distribution.id.version.substr(0, distribution.id.version.find('.'))}}) {
@@ -155,7 +156,7 @@ Result<PackageSolver> solver_of(const Metadata& metadata, const OsRelease& distr
     for (const auto& index : repo.indexes) {
       const auto added = distribution.packager == "apt"
                              ? solver.add_packages(index.repo, index.priority, metadata.texts[text++].bytes())
-                             : solver.add_rpm_md(index.repo, index.priority, index.packages.string(), index.filelists.string());
+                             : solver.add_rpm_md(index.repo, index.priority, index.packages.string(), index.filelists.string(), index.has_modules);
       if (!added) return fail(added.error());
     }
   }
@@ -333,6 +334,14 @@ Result<Lock> make_lock(const Inventory& inventory, const Profile& profile, const
     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     events.emit(events::PhaseFinished{"lock " + id.str(), system.has_value(), elapsed});
     if (!system) return fail(system.error());
+    std::vector<std::string> unsigned_ones;
+    for (const auto& repo : system->repos) {
+      if (repo.signed_by.empty()) unsigned_ones.push_back(repo.name);
+    }
+    if (!unsigned_ones.empty()) {
+      notes.push_back(fmt::format("{}: the metadata of {} is taken without a signature: versions and digests are what its server says", id.str(),
+                                  human_list(unsigned_ones)));
+    }
     lock.systems.push_back(std::move(*system));
     for (const auto& [sha256, file] : wants->files) {
       auto& all = files[sha256];

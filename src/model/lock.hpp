@@ -15,9 +15,10 @@ struct RepoSpec {
   std::vector<std::string> suites{};      ///< apt: "bookworm", or "/" for a flat repository
   std::vector<std::string> components{};  ///< apt
   std::string keys{};               ///< armored public keys, of which one must have signed it
-  bool check_signature = true;      ///< false: whoever answers is trusted, because the profile says so
+  bool check_signature = true;      ///< false: whoever answers is trusted; profile or distribution say so
   bool check_valid_until = true;    ///< apt: whether metadata that calls itself outdated is refused
   int priority = 500;               ///< higher wins; as apt's pins
+  bool module_hotfixes = false;     ///< rpm: its packages count also where a module hides them
   bool operator==(const RepoSpec&) const = default;
 };
 
@@ -48,7 +49,7 @@ struct LockedRepo {
   std::vector<std::string> uris;
   std::vector<std::string> suites{};
   std::vector<std::string> components{};
-  std::vector<std::string> signed_by{};  ///< fingerprints of the keys whose signatures were good
+  std::vector<std::string> signed_by{};  ///< fingerprints of the keys whose signatures were good; none: trusted
   bool operator==(const LockedRepo&) const = default;
 };
 

@@ -259,7 +259,7 @@ Result<FetchedRepo> fetch_rpm_md(const RepoSpec& repo, const MetadataOptions& op
   }
   const auto parts = read_repomd(text);
   if (!parts) return fail(Fault::validation, fmt::format("{}: {}", what, parts.error().what), parts.error().hint);
-  RepoIndex index{.repo = repo.name, .priority = repo.priority, .packages = {}, .filelists = {}};
+  RepoIndex index{.repo = repo.name, .priority = repo.priority, .packages = {}, .filelists = {}, .has_modules = parts->contains("modules") && !repo.module_hotfixes};
   for (const auto* type : {"primary", "filelists"}) {
     const auto part = parts->find(type);
     if (part == parts->end()) {

@@ -23,6 +23,7 @@ struct RepoIndex {
   int priority = 500;
   std::filesystem::path packages;   ///< Packages, or primary.xml.*
   std::filesystem::path filelists;  ///< rpm-md only
+  bool has_modules = false;         ///< rpm-md: those of its packages that belong to module streams are hidden
 };
 
 struct FetchedRepo {

@@ -67,4 +67,9 @@ Result<std::map<std::string, RepomdPart, std::less<>>> read_repomd(std::string_v
   return parts;
 }
 
+bool is_modular(std::string_view version) {
+  const auto release = version.substr(version.rfind('-') + 1);
+  return release.find(".module+") != std::string_view::npos || release.find(".module_") != std::string_view::npos;
+}
+
 }  // namespace podwright

@@ -13,6 +13,7 @@
 
 #include "base/text.hpp"
 #include "repo/deb822.hpp"
+#include "repo/rpm_md.hpp"
 
 // A member of libsolv's Solvable has the name of a C++20 keyword.
 #define requires dep_requires
@@ -219,6 +220,18 @@ struct PackageSolver::Impl {
     repo->priority = priority;
     prepared = false;
     return repo;
+  }
+
+  /// Forgets the packages of a repository that `gone` says yes to.
+  template <typename Gone>
+  void leave_out(Repo* repo, Gone gone) {
+    std::vector<Id> all;
+    Id p = 0;
+    Solvable* solvable = nullptr;
+    FOR_REPO_SOLVABLES(repo, p, solvable) {
+      if (gone(p)) all.push_back(p);
+    }
+    for (const auto one : all) repo_free_solvable(repo, one, 0);
   }
 
   void note(Id p, std::string_view stanza, Rank rank) {
@@ -613,7 +626,7 @@ Status PackageSolver::add_packages(std::string_view repo_name, int priority, std
 }
 
 Status PackageSolver::add_rpm_md(std::string_view repo_name, int priority, const std::string& primary,
-                                 const std::string& filelists) {
+                                 const std::string& filelists, bool has_modules) {
   auto* repo = impl_->new_repo(repo_name, priority);
   const auto add = [&](const std::string& file, int flags) -> Status {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(solv_xfopen(file.c_str(), "r"), &std::fclose);
@@ -629,6 +642,7 @@ Status PackageSolver::add_rpm_md(std::string_view repo_name, int priority, const
     if (auto done = add(filelists, REPO_EXTEND_SOLVABLES | REPO_LOCALPOOL); !done) return done;
   }
   repo_internalize(repo);
+  if (has_modules) impl_->leave_out(repo, [this](Id p) { return is_modular(impl_->version(p)); });
   return {};
 }
 
@@ -641,15 +655,11 @@ Status PackageSolver::add_rpm_md_text(std::string_view repo_name, int priority, 
     return fail(Fault::validation, fmt::format("the metadata of {} cannot be read: {}", repo_name, pool_errstr(impl_->pool)), "it is damaged");
   }
   repo_internalize(repo);
-  std::vector<Id> gone;
-  Id p = 0;
-  Solvable* solvable = nullptr;
-  FOR_REPO_SOLVABLES(repo, p, solvable) {
+  impl_->leave_out(repo, [&](Id p) {
     unsigned medium = 0;
-    const char* path = solvable_lookup_location(solvable, &medium);
-    if (path != nullptr && without.contains(root + path)) gone.push_back(p);
-  }
-  for (const auto one : gone) repo_free_solvable(repo, one, 0);
+    const char* path = solvable_lookup_location(impl_->at(p), &medium);
+    return path != nullptr && without.contains(root + path);
+  });
   return {};
 }
 

@@ -44,9 +44,11 @@ class PackageSolver {
   Status add_packages(std::string_view repo, int priority, std::string_view packages);
   Status add_packages(std::string_view repo, int priority, std::string&& packages) = delete;
   /// primary.xml of an rpm-md repository, and filelists.xml where packages need files that primary
-  /// leaves out; compressed files are known by their names.
+  /// leaves out; compressed files are known by their names. Where the repository `has_modules`, packages
+  /// of module streams are left out, as dnf hides those of streams that nobody has enabled. It does show
+  /// a default stream; EL 9 and 10 and Fedora define none, EL 8 does.
   Status add_rpm_md(std::string_view repo, int priority, const std::string& primary,
-                    const std::string& filelists = {});
+                    const std::string& filelists = {}, bool has_modules = false);
   /// The same of a text; packages that lie at one of `without` are left out, where `root` is put
   /// before each location.
   Status add_rpm_md_text(std::string_view repo, int priority, const std::string& primary,

@@ -13,11 +13,12 @@ mkdir -p "$SITE/distributions" "$REPO" "$WORK/rpm/SPECS"
 make_key good
 make_key evil
 
-rpm_of() { # NAME VERSION LINES OF THE SPEC
+rpm_of() { # NAME VERSION LINES OF THE SPEC [RELEASE]
+  local release=${4:-1}
   cat >"$WORK/rpm/SPECS/$1.spec" <<SPEC
 Name: $1
 Version: $2
-Release: 1
+Release: $release
 Summary: of a test
 License: MIT
 BuildArch: noarch
@@ -31,10 +32,11 @@ echo $2 >%{buildroot}/opt/pw/$1
 /opt/pw/$1
 SPEC
   rpmbuild -bb --quiet --define "_topdir $WORK/rpm" "$WORK/rpm/SPECS/$1.spec" >>"$LOG" 2>&1
-  mv "$WORK/rpm/RPMS/noarch/$1-$2-1.noarch.rpm" "$REPO/"
+  mv "$WORK/rpm/RPMS/noarch/$1-$2-$release.noarch.rpm" "$REPO/"
 }
-index() {
+index() { # [MODULES.YAML]
   createrepo_c -q "$REPO" >>"$LOG" 2>&1
+  [ -z "${1-}" ] || modifyrepo_c --mdtype=modules "$1" "$REPO/repodata" >>"$LOG" 2>&1
   gpg --batch --yes --quiet --armor -u good@example.org --detach-sign "$REPO/repodata/repomd.xml"
 }
 rpm_of base 1.0 ''
@@ -122,6 +124,21 @@ check_error 'and says what it needs' 'older bundle'
 here bundle verify more.tar.zst --since one.tar.zst
 check_json 'with the older one it is' '.closed'
 
+rpm_of app 2.0 '' 1.module+el9.6.0+1+2a3b4c5d
+index
+rm -rf "$XDG_CACHE_HOME"
+here --profile ./app.toml lock --os rocky:9.4:x86_64
+check 'a package of a module is one like others where no modules are listed' \
+  equal "$(locked)" 'app-2.0-1.module+el9.6.0+1+2a3b4c5d base-1.0-1'
+printf '%s\n' --- 'document: modulemd' 'version: 2' 'data: { name: app, stream: "2" }' >"$WORK/modules.yaml"
+index "$WORK/modules.yaml"
+rm -rf "$XDG_CACHE_HOME"
+here --profile ./app.toml lock --os rocky:9.4:x86_64
+check 'where they are it is hidden, as dnf hides streams that nobody has enabled' \
+  equal "$(locked)" 'app-1.1-1 base-1.0-1 extra-1.0-1'
+rm "$REPO"/app-2.0-*.rpm
+index
+
 site "$WORK/evil.asc"
 here --profile ./app.toml lock --os rocky:9.4:x86_64
 check_status 'metadata signed by a key that nobody named is refused' 4
@@ -147,6 +164,10 @@ rm -rf "$XDG_CACHE_HOME"
 here --profile ./app.toml lock --os rocky:9.4:x86_64
 check_status 'a repository that is not signed is refused' 4
 check_error 'with the remedy' 'trusted'
+sed -i 's/^name = "test"$/&\ntrusted = true/' "$SITE/distributions/rocky.toml"
+here --profile ./app.toml lock --os rocky:9.4:x86_64
+check_status 'unless its file says so' 0
+check_json 'and then a note does' '.notes | length == 1 and (.[0] | contains("the metadata of test is taken without a signature"))'
 
 # --- apt -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
+
+#include "base/assets.hpp"
 #include "base/text.hpp"
+#include "config/config.hpp"
 #include "config/os_release.hpp"
 
 using namespace podwright;
@@ -61,4 +66,77 @@ TEST_CASE("operating systems: either name of an architecture, codenames, and wha
   CHECK(says(load_os_release("debain:12:amd64", "/nonexistent").error().what, "debian"));
   CHECK_FALSE(load_os_release("debian", "/nonexistent"));
   CHECK_FALSE(load_os_release("../debian:12:amd64", "/nonexistent"));
+}
+
+TEST_CASE("every operating system that is shipped, in every version and architecture") {
+  std::size_t loaded = 0;
+  for (const auto& path : list_assets("distributions")) {
+    if (!path.ends_with(".toml")) continue;
+    const auto file = load_asset(path);
+    REQUIRE(file);
+    const auto root = parse_toml(file->content, file->where);
+    REQUIRE_MESSAGE(root.has_value(), root.error().what);
+    const auto* head = root->find("distribution");
+    REQUIRE(head != nullptr);
+    // It is found by what a node says of itself.
+    CHECK(*head->find("os")->text() == std::filesystem::path(path).stem().string());
+    for (const auto& [version, codename] : *head->find("versions")->table()) {
+      for (const auto& [kernel, own] : *head->find("architectures")->table()) {
+        const SystemId id{*head->find("os")->text(), version, kernel};
+        CAPTURE(id.str());
+        const auto system = load_os_release(id, "/nonexistent");
+        REQUIRE_MESSAGE(system.has_value(), system.error().what);
+        ++loaded;
+        CHECK(system->id == id);
+        CHECK_FALSE(system->minimal.empty());
+        CHECK_FALSE(system->repos.empty());
+        for (const auto& repo : system->repos) {
+          CAPTURE(repo.name);
+          CHECK(repo.packager == system->packager);
+          CHECK(std::ranges::count(system->repos, repo.name, &RepoSpec::name) == 1);
+          // What nobody has signed comes at least from who is asked.
+          if (!repo.check_signature) CHECK(std::ranges::all_of(repo.uris, [](const auto& uri) { return uri.starts_with("https://"); }));
+        }
+      }
+    }
+  }
+  CHECK(loaded > 20);
+}
+
+TEST_CASE("where the packages of rpm distributions come from") {
+  struct Case {
+    std::string id;
+    std::string repo;
+    std::vector<std::string> uris;
+    bool is_signed;
+  };
+  const std::vector<Case> cases = {
+      {"rocky:9.4:x86_64", "baseos", {"https://dl.rockylinux.org/pub/rocky/9/BaseOS/x86_64/os"}, true},
+      {"rocky:9:x86_64", "appstream", {"https://dl.rockylinux.org/pub/rocky/9/AppStream/x86_64/os"}, true},
+      {"rocky:10.0:aarch64", "extras", {"https://dl.rockylinux.org/pub/rocky/10/extras/aarch64/os"}, true},
+      {"almalinux:9.6:aarch64", "appstream", {"https://repo.almalinux.org/almalinux/9/AppStream/aarch64/os"}, true},
+      {"fedora:41:aarch64", "fedora",
+       {"https://dl.fedoraproject.org/pub/fedora/linux/releases/41/Everything/aarch64/os",
+        "https://archives.fedoraproject.org/pub/archive/fedora/linux/releases/41/Everything/aarch64/os"}, false},
+      {"fedora:42:x86_64", "updates",
+       {"https://dl.fedoraproject.org/pub/fedora/linux/updates/42/Everything/x86_64",
+        "https://archives.fedoraproject.org/pub/archive/fedora/linux/updates/42/Everything/x86_64"}, false},
+      {"openEuler:22.03:aarch64", "OS", {"https://repo.openeuler.org/openEuler-22.03-LTS-SP4/OS/aarch64"}, false},
+      {"openEuler:22.03:aarch64", "EPOL", {"https://repo.openeuler.org/openEuler-22.03-LTS-SP4/EPOL/main/aarch64"}, false},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.id);
+    const auto system = load_os_release(one.id, "/nonexistent");
+    REQUIRE_MESSAGE(system.has_value(), system.error().what);
+    // A minor version stays in the name: it is what facts say of such a node.
+    CHECK(system->id.str() == one.id);
+    const auto repo = std::ranges::find(system->repos, one.repo, &RepoSpec::name);
+    REQUIRE(repo != system->repos.end());
+    CHECK(repo->uris == one.uris);
+    CHECK(repo->check_signature == one.is_signed);
+    CHECK(repo->keys.empty() != one.is_signed);
+  }
+  // os-release of openEuler has the capital.
+  CHECK(says(load_os_release("openeuler:22.03:aarch64", "/nonexistent").error().what, "openEuler"));
+  CHECK(says(load_os_release("rocky:8.10:x86_64", "/nonexistent").error().what, "8.10"));
 }

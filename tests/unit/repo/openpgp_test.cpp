@@ -73,3 +73,20 @@ TEST_CASE("armor: headers are skipped, blocks are joined, damage is told") {
   CHECK_FALSE(dearmor("no key"));
   CHECK_FALSE(dearmor(key.substr(0, key.size() / 2)));
 }
+
+TEST_CASE("the keys of the distributions that are shipped") {
+  std::size_t read = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(PODWRIGHT_SOURCE_DIR) / "distributions/keys")) {
+    CAPTURE(entry.path().string());
+    const auto armored = read_file(entry.path()).value();
+    const auto binary = dearmor(armored);
+    REQUIRE_MESSAGE(binary.has_value(), binary.error().what);
+    // gpgv reads them as well: what it finds missing is the key of the signature, not a keyring.
+    const auto other = verify_clearsigned(cases / "InRelease", armored, "test");
+    REQUIRE_FALSE(other);
+    CHECK(other.error().what.find("not among the trusted ones") != std::string::npos);
+    CHECK(verify_clearsigned(cases / "InRelease", armored + text_of("key.asc"), "test"));
+    ++read;
+  }
+  CHECK(read >= 4);
+}
