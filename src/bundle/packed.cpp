@@ -13,8 +13,11 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,8 +30,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Packages are compressed already: more than this costs time and gains nothing.
 constexpr int compression_level = 3;
+/// For what is compressed already, as packages are: passed on almost as it is. Zstandard's own tool calls it
+/// --fast=100.
+constexpr int passing_level = -100;
+/// A member is compressed already where samples of it become no smaller than this share.
+constexpr double worth_compressing = 0.95;
+constexpr std::size_t sample_size = std::size_t{128} << 10U;
 constexpr std::size_t block_size = std::size_t{1} << 20U;
 constexpr std::uint64_t write_behind = 16U << 20U;
 
@@ -56,28 +64,104 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
-/// Writes and digests in a thread of its own, so that neither keeps the compressor waiting.
-class Writer {
- public:
-  explicit Writer(File file) : file_(std::move(file)), thread_([this] { work(); }) {}
-  ~Writer() { (void)finish(); }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+struct Block {
+  std::unique_ptr<char[]> memory = std::make_unique_for_overwrite<char[]>(block_size);
+  std::size_t size = 0;  ///< of it is filled
+  [[nodiscard]] std::string_view bytes() const { return {memory.get(), size}; }
+};
+using SharedBlock = std::shared_ptr<Block>;
 
-  void put(std::string_view bytes) {
-    gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
-    if (gathered_.size() >= block_size) hand_over();
+/// Blocks that are used again and again: asking the system for a gigabyte in pieces costs as much as its digest.
+class Pool {
+ public:
+  SharedBlock get() {
+    const std::scoped_lock lock(shelf_->mutex);
+    if (shelf_->blocks.empty()) shelf_->blocks.push_back(std::make_unique<Block>());
+    auto block = std::move(shelf_->blocks.back());
+    shelf_->blocks.pop_back();
+    block->size = 0;
+    return {block.release(), [shelf = shelf_](Block* used) {
+              const std::scoped_lock again(shelf->mutex);
+              shelf->blocks.emplace_back(used);
+            }};
   }
-  /// Whether all of it is on the disk.
-  bool finish() {
-    if (!thread_.joinable()) return !failed_;
-    if (!gathered_.empty()) hand_over();
+
+ private:
+  struct Shelf {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Block>> blocks;
+  };
+  std::shared_ptr<Shelf> shelf_ = std::make_shared<Shelf>();
+};
+
+/// Takes blocks in turn, in a thread of its own; who gives them waits when it falls behind.
+class Taker {
+ public:
+  explicit Taker(std::function<void(std::string_view)> take) : take_(std::move(take)), thread_([this] { work(); }) {}
+  ~Taker() {
     {
       const std::scoped_lock lock(mutex_);
       ended_ = true;
     }
     changed_.notify_all();
     thread_.join();
+  }
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+
+  void put(SharedBlock block) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.size() < most_waiting; });
+    waiting_.push_back(std::move(block));
+    changed_.notify_all();
+  }
+  /// Until all that was put was taken.
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.empty(); });
+  }
+
+ private:
+  static constexpr std::size_t most_waiting = 8;
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      const auto block = waiting_.front();
+      lock.unlock();
+      take_(block->bytes());
+      lock.lock();
+      waiting_.pop_front();
+      changed_.notify_all();
+    }
+  }
+
+  std::function<void(std::string_view)> take_;
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::deque<SharedBlock> waiting_{};  ///< the first one is being taken
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+/// Writes and digests beside each other and beside the compressor, so that none waits for another.
+class Writer {
+ public:
+  Writer(File file, Pool& pool) : file_(std::move(file)), pool_(pool) {}
+
+  /// Room for the next bytes, and how many were put there.
+  std::span<char> room() { return std::span(gathered_->memory.get(), block_size).subspan(gathered_->size); }
+  void filled(std::size_t bytes) {
+    gathered_->size += bytes;
+    if (gathered_->size == block_size) hand_over();
+  }
+  /// Whether all of it is on the disk.
+  bool finish() {
+    hand_over();
+    writing_.wait();
+    digesting_.wait();
     if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) failed_ = true;
     file_.reset();
     return !failed_;
@@ -88,49 +172,45 @@ class Writer {
 
  private:
   void hand_over() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_.size() < 8; });
-    waiting_.push_back(std::exchange(gathered_, {}));
-    gathered_.reserve(2 * block_size);
-    changed_.notify_all();
+    const auto block = std::exchange(gathered_, pool_.get());
+    writing_.put(block);
+    digesting_.put(block);
   }
-  void work() {
-    for (;;) {
-      std::vector<char> block;
-      {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
-        if (waiting_.empty()) return;
-        block = std::move(waiting_.front());
-        waiting_.pop_front();
-      }
-      changed_.notify_all();
-      // What cannot be written is not waited for: the end tells.
-      if (failed_ || std::fwrite(block.data(), 1, block.size(), file_.get()) != block.size()) failed_ = true;
-      digest_.add({block.data(), block.size()});
-      written_ += block.size();
-      // The disk begins now, so that the fsync of the end has little left to wait for.
-      if (written_ - begun_ >= write_behind) {
-        (void)std::fflush(file_.get());
-        (void)::sync_file_range(::fileno(file_.get()), static_cast<off64_t>(begun_), static_cast<off64_t>(written_ - begun_), SYNC_FILE_RANGE_WRITE);
-        begun_ = written_;
-      }
-    }
+  void write(std::string_view bytes) {
+    // What cannot be written is not waited for: the end tells.
+    if (failed_ || std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) failed_ = true;
+    written_ += bytes.size();
+    // The disk begins now, so that the fsync of the end has little left to wait for.
+    if (written_ - begun_ < write_behind) return;
+    (void)std::fflush(file_.get());
+    (void)::sync_file_range(::fileno(file_.get()), static_cast<off64_t>(begun_), static_cast<off64_t>(written_ - begun_), SYNC_FILE_RANGE_WRITE);
+    begun_ = written_;
   }
 
   File file_;
-  std::vector<char> gathered_{};
-  std::mutex mutex_{};
-  std::condition_variable changed_{};
-  std::deque<std::vector<char>> waiting_{};
-  bool ended_ = false;
-  // Of the thread, until it was joined.
+  Pool& pool_;
+  SharedBlock gathered_ = pool_.get();
+  // Of the threads, until they were waited for.
   bool failed_ = false;
-  Sha256 digest_{};
   std::uint64_t written_ = 0;
   std::uint64_t begun_ = 0;  ///< so much the disk was told to write
-  std::thread thread_;
+  Sha256 digest_{};
+  Taker writing_{[this](std::string_view bytes) { write(bytes); }};
+  Taker digesting_{[this](std::string_view bytes) { digest_.add(bytes); }};
 };
+
+/// Whether compression would make it smaller, judged by its beginning and its middle.
+bool shrinks(std::FILE* file, std::uint64_t size) {
+  std::vector<char> sample(sample_size);
+  std::vector<char> packed(ZSTD_compressBound(sample_size));
+  for (const std::uint64_t place : {std::uint64_t{0}, size / 2}) {
+    const auto got = ::pread(::fileno(file), sample.data(), sample.size(), static_cast<off_t>(place));
+    if (got <= 0) continue;
+    const auto left = ZSTD_compress(packed.data(), packed.size(), sample.data(), static_cast<std::size_t>(got), 1);
+    if (ZSTD_isError(left) == 0 && static_cast<double>(left) < worth_compressing * static_cast<double>(got)) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -145,24 +225,45 @@ bool is_plain_member(std::string_view path) {
 struct Packer::Impl {
   fs::path file;
   fs::path temporary;
+  Pool pool{};
   std::unique_ptr<Writer> out{};
   std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> zstd{ZSTD_createCCtx(), &ZSTD_freeCCtx};
   std::unique_ptr<archive, int (*)(archive*)> tar{archive_write_new(), &archive_write_free};
-  std::vector<char> buffer = std::vector<char>(ZSTD_CStreamOutSize());
+  static constexpr int no_level = 0;
+  int level = no_level;
   std::string problem{};
 
   bool compress(std::string_view bytes, ZSTD_EndDirective mode) {
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (;;) {
-      ZSTD_outBuffer packed{buffer.data(), buffer.size(), 0};
+      const auto room = out->room();
+      ZSTD_outBuffer packed{room.data(), room.size(), 0};
       const auto left = ZSTD_compressStream2(zstd.get(), &packed, &in, mode);
       if (ZSTD_isError(left) != 0) {
         problem = ZSTD_getErrorName(left);
         return false;
       }
-      if (packed.pos > 0) out->put({buffer.data(), packed.pos});
+      out->filled(packed.pos);
       if (mode == ZSTD_e_end ? left == 0 : in.pos == in.size) return true;
     }
+  }
+
+  /// The level of what follows, in a new frame where it changes. With workers the bytes do not depend on how
+  /// many there are; what is passed on needs none.
+  bool compress_at(int wanted) {
+    if (level == wanted) return true;
+    if (level != no_level && !compress({}, ZSTD_e_end)) return false;
+    level = wanted;
+    const auto workers = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U));
+    for (const auto& [parameter, value] : {std::pair{ZSTD_c_compressionLevel, level},
+                                           {ZSTD_c_nbWorkers, level == passing_level ? 0 : workers}}) {
+      if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd.get(), parameter, value)) == 0) continue;
+      problem = "this libzstd was built without threads, which would change the bytes of bundles";
+      return false;
+    }
+    // A job each: 8 MiB bounds the memory, whatever the number of processors.
+    if (level != passing_level) ZSTD_CCtx_setParameter(zstd.get(), ZSTD_c_jobSize, 8 << 20);
+    return true;
   }
 
   static la_ssize_t on_bytes(archive*, void* self, const void* bytes, std::size_t size) {
@@ -202,26 +303,17 @@ Status Packer::open() {
   auto& impl = *impl_;
   File out(std::fopen(impl.temporary.c_str(), "wbe"));
   if (!out) return impl.failure();
-  impl.out = std::make_unique<Writer>(std::move(out));
-  auto* zstd = impl.zstd.get();
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, compression_level);
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
-  // With workers the bytes do not depend on how many there are; without they would be others.
-  const auto workers = std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
-  if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, static_cast<int>(workers))) != 0) {
-    return fail(Fault::internal, "this libzstd was built without threads, which would change the bytes of bundles", "use Debian's libzstd");
-  }
-  // A job each: 8 MiB bounds the memory, whatever the number of processors.
-  ZSTD_CCtx_setParameter(zstd, ZSTD_c_jobSize, 8 << 20);
+  impl.out = std::make_unique<Writer>(std::move(out), impl.pool);
+  ZSTD_CCtx_setParameter(impl.zstd.get(), ZSTD_c_checksumFlag, 1);
   auto* tar = impl.tar.get();
   archive_write_set_format_pax_restricted(tar);
-  archive_write_set_bytes_per_block(tar, static_cast<int>(block_size));
-  archive_write_set_bytes_in_last_block(tar, 1);
+  archive_write_set_bytes_per_block(tar, 0);  // it is gathered behind the compressor
   if (archive_write_open(tar, impl_.get(), nullptr, &Impl::on_bytes, nullptr) != ARCHIVE_OK) return impl.failure();
   return {};
 }
 
 Status Packer::add(const std::string& path, std::string_view content) {
+  if (!impl_->compress_at(compression_level)) return impl_->failure();
   if (auto headed = impl_->header(path, content.size()); !headed) return headed;
   if (archive_write_data(impl_->tar.get(), content.data(), content.size()) != static_cast<la_ssize_t>(content.size())) return impl_->failure();
   return {};
@@ -230,16 +322,21 @@ Status Packer::add(const std::string& path, std::string_view content) {
 Status Packer::add_file(const std::string& path, const fs::path& source, std::uint64_t size, const std::string& sha256) {
   const File in(std::fopen(source.c_str(), "rbe"));
   if (!in) return fail(Fault::internal, source.string() + " cannot be read");
+  if (!impl_->compress_at(shrinks(in.get(), size) ? compression_level : passing_level)) return impl_->failure();
   if (auto headed = impl_->header(path, size); !headed) return headed;
   Sha256 digest;
-  std::vector<char> block(block_size);
   std::uint64_t total = 0;
-  for (;;) {
-    const auto got = std::fread(block.data(), 1, block.size(), in.get());
-    if (got == 0) break;
-    total += got;
-    digest.add({block.data(), got});
-    if (total > size || archive_write_data(impl_->tar.get(), block.data(), got) != static_cast<la_ssize_t>(got)) break;
+  {
+    Taker digesting([&](std::string_view bytes) { digest.add(bytes); });
+    while (total <= size) {
+      const auto block = impl_->pool.get();
+      const auto got = ::read(::fileno(in.get()), block->memory.get(), block_size);
+      if (got <= 0) break;
+      block->size = static_cast<std::size_t>(got);
+      total += block->size;
+      digesting.put(block);
+      if (total > size || archive_write_data(impl_->tar.get(), block->memory.get(), block->size) != got) break;
+    }
   }
   if (!impl_->problem.empty()) return impl_->failure();
   if (total != size || digest.hex() != sha256) {

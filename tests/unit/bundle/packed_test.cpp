@@ -137,6 +137,34 @@ TEST_CASE("what was packed comes out again, and equal members give equal bytes")
   CHECK(digests[0] == digests[1]);
 }
 
+TEST_CASE("what is compressed already is passed on, and the rest becomes smaller") {
+  const Folder folder;
+  const auto noise = random_text(2 << 20);
+  const std::string text(2 << 20, 'a');
+  write(folder.path / "noise", noise);
+  write(folder.path / "text", text);
+  // A beginning that does not shrink must not hide the rest.
+  write(folder.path / "both", noise.substr(0, 300000) + text);
+  const auto file = folder.path / "bundle";
+  std::map<std::string, std::string> wanted{{"index.json", "{}"}};
+  Packer packer(file);
+  REQUIRE(packer.open());
+  REQUIRE(packer.add("index.json", "{}"));
+  for (const auto* name : {"noise", "text", "both"}) {
+    for (const auto* copy : {"1", "2"}) {
+      const auto content = read_file(folder.path / name).value();
+      REQUIRE(packer.add_file(std::string(name) + copy, folder.path / name, content.size(), sha256_hex(content)));
+      wanted[std::string(name) + copy] = content;
+    }
+  }
+  REQUIRE(packer.finish());
+  CHECK(fs::file_size(file) > 2 * (noise.size() + 300000));
+  CHECK(fs::file_size(file) < 2 * (noise.size() + 300000) + 20000);
+  const auto all = read(file);
+  CHECK(all.error.empty());
+  CHECK(all.members == wanted);
+}
+
 TEST_CASE("a source that changed since it was proven is not packed, and leaves nothing behind") {
   const Folder folder;
   write(folder.path / "source", "changed");
