@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "bundle/bundle.hpp"
+#include "bundle/proven.hpp"
 #include "repo/deb_file.hpp"
 #include "repo/metadata.hpp"
 #include "repo/rpm_file.hpp"
@@ -176,12 +177,15 @@ Result<CreatedBundle> create_bundle(const Lock& lock, const std::string& lock_te
   for (const auto& [path, text] : texts) {
     if (auto done = packer.add(path, text); !done) return fail(done.error());
   }
+  ProvenFiles proven(options.cache / "proven.json");
   for (const auto& [path, sha256] : members) {
     if (options.download.stop.stop_requested()) return fail(Fault::cancelled, "interrupted; no bundle was written");
     const auto& one = index.files.at(path);
     if (!one.packed) continue;
     const auto& source = sources.at(sha256);
-    if (auto done = packer.add_file(path, source, one.size, sha256); !done) {
+    const auto state = ProvenFiles::state_of(source);
+    const bool known = proven.knows(source, sha256);
+    if (auto done = packer.add_file(path, source, one.size, known ? "" : sha256); !done) {
       auto error = done.error();
       if (error.fault == Fault::validation && source.parent_path() == packages) {
         std::error_code ignored;
@@ -190,7 +194,10 @@ Result<CreatedBundle> create_bundle(const Lock& lock, const std::string& lock_te
       }
       return fail(std::move(error));
     }
+    // As it was before it was read: what was written meanwhile was not proven.
+    if (!known) proven.note(sha256, state);
   }
+  if (auto saved = proven.save(); !saved) return fail(saved.error());
   const auto packed = packer.finish();
   if (!packed) return fail(packed.error());
   OpenedBundle bundle{.index = std::move(index), .index_digest = {}, .lock = lock, .lock_text = lock_text};

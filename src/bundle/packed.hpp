@@ -29,7 +29,7 @@ class Packer {
 
   Status open();
   Status add(const std::string& path, std::string_view content);
-  /// A file of any size, whose digest must be `sha256`: it was proven earlier, and is again.
+  /// A file of any size, whose digest must be `sha256`; empty: that was proven.
   Status add_file(const std::string& path, const std::filesystem::path& source, std::uint64_t size, const std::string& sha256);
   /// The bytes that were written, and their SHA-256.
   struct Packed {
