@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cli/app.hpp"
+#include "cli/bundle_words.hpp"
 #include "cli/commands.hpp"
 #include "cli/outcomes.hpp"
 #include "cli/facts_text.hpp"
@@ -15,7 +16,6 @@
 #include "cli/plan_file.hpp"
 #include "cli/plan_text.hpp"
 #include "config/json.hpp"
-#include "engine/offline.hpp"
 
 namespace podwright::cli {
 
@@ -27,8 +27,7 @@ struct ApplyOptions {
   bool retry_failed = false;
   std::vector<std::string> components;
   std::string batch = all_at_once;
-  std::vector<std::string> bundles;
-  std::string key;
+  BundleWords bundle;
 };
 
 /// What is to be applied.
@@ -120,6 +119,15 @@ std::map<NodeId, Error> stale(const Plan& saved, const Plan& current) {
   return all;
 }
 
+std::vector<Option> all_options(ApplyOptions& into) {
+  std::vector<Option> options = {flag("--resume", "go on with the latest run", into.resume),
+                                 flag("--retry-failed", "only the nodes that did not succeed in the latest run", into.retry_failed),
+                                 batch_option(into.batch),
+                                 list_option("--component", "NAME", "only what this component of the profile brings", into.components)};
+  std::ranges::move(bundle_options(into.bundle), std::back_inserter(options));
+  return options;
+}
+
 Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   const auto batch = parse_batch(options.batch);
   if (!batch) return fail(batch.error());
@@ -129,23 +137,8 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   app.use_profile(intent.made_with.profile, intent.made_with.set);
   const auto profile = app.profile();
   if (!profile) return fail(profile.error());
-  const auto absolute = [](const std::string& file) { return std::filesystem::absolute(file).string(); };
-  if (!options.bundles.empty()) {
-    intent.bundles.clear();
-    std::ranges::transform(options.bundles, std::back_inserter(intent.bundles), absolute);
-  }
-  if (!options.key.empty()) intent.key = absolute(options.key);
-  if (!intent.key.empty() && intent.bundles.empty()) return fail(Fault::usage, "--pub says whose bundle it has to be, and there is none", "give --bundle FILE");
-  std::optional<OfflineSource> offline;
-  if (!intent.bundles.empty()) {
-    // Proven before any node is contacted.
-    const auto inventory = app.inventory();
-    if (!inventory) return fail(inventory.error());
-    auto source = open_source(**inventory, intent.bundles.front(), {intent.bundles.begin() + 1, intent.bundles.end()},
-                              intent.key, app.stop());
-    if (!source) return fail(source.error());
-    offline = std::move(*source);
-  }
+  const auto offline = open_bundle(app, options.bundle, intent);
+  if (!offline) return fail(offline.error());
   const auto opened = app.open(App::Access::changes);
   if (!opened) return fail(opened.error());
   auto& site = **opened;
@@ -154,7 +147,7 @@ Result<Outcome> run_apply(App& app, const ApplyOptions& options) {
   app.save("intent.json", intent_document(intent));
 
   ApplySettings settings{.batch = *batch};
-  if (offline) settings.offline = &*offline;
+  if (*offline) settings.offline = &**offline;
   if (task->earlier) {
     auto taken_up = take_up(site);
     if (!taken_up) return fail(taken_up.error());
@@ -229,18 +222,11 @@ Command apply_command() {
           "A step runs as a process of its own on its node: it outlives a lost connection, and podwright "
           "itself. Ctrl-C lets the steps that run end and begins no others; --resume takes up what still "
           "runs and does what is left.\n\n"
-          "With --bundle everything comes from a bundle: it is proven first, the repository lies on the nodes "
-          "while the steps run, and the nodes' own package sources are neither read nor changed. --resume and "
-          "--retry-failed take the bundle of the run that they go on with.\n\n"
+          + bundle_details() + " --resume and --retry-failed take the bundle of the run that they go on with.\n\n"
           "With FILE it does exactly what a saved plan says, and refuses (exit code 5) when a node has "
           "changed since. --resume goes on where the last run was cut off, --retry-failed with the nodes "
           "that did not succeed in it.",
-      .options = {flag("--resume", "go on with the latest run", options->resume),
-                  flag("--retry-failed", "only the nodes that did not succeed in the latest run", options->retry_failed),
-                  batch_option(options->batch),
-                  list_option("--bundle", "FILE", "install from this bundle and no network; again for the one that it adds to", options->bundles, Completes::file),
-                  text_option("--pub", "FILE", "the bundle has to be signed by this public key", options->key, Completes::file),
-                  list_option("--component", "NAME", "only what this component of the profile brings", options->components)},
+      .options = all_options(*options),
       .positionals = {.usage = "[FILE]", .help = "a plan saved by `plan --out`", .least = 0, .most = 1,
                       .into = &options->files, .completes = Completes::file},
       .examples = {{"podwright apply", "plan, ask, do"},

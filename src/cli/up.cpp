@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/app.hpp"
+#include "cli/bundle_words.hpp"
 #include "cli/commands.hpp"
 #include "cli/discovery_text.hpp"
 #include "cli/facts_text.hpp"
@@ -35,7 +36,7 @@ namespace {
 /// the others; run() is the table of contents.
 class Up {
  public:
-  Up(App& app, Batch batch) : app_(app), batch_(batch), style_(app.style()), width_(app.width()) {}
+  Up(App& app, Batch batch, const BundleWords& bundle) : app_(app), batch_(batch), bundle_(bundle), style_(app.style()), width_(app.width()) {}
 
   Result<Outcome> run();
 
@@ -79,6 +80,8 @@ class Up {
 
   App& app_;
   Batch batch_;
+  const BundleWords& bundle_;
+  std::optional<OfflineSource> offline_;
   Style style_;
   std::size_t width_;
   Site* site_ = nullptr;
@@ -175,7 +178,7 @@ Status Up::plan() {
 
 Status Up::apply() {
   phase("apply");
-  applied_ = apply_plan(*site_, *planned_, app_.secrets(), app_.run_folder(), {.batch = batch_});
+  applied_ = apply_plan(*site_, *planned_, app_.secrets(), app_.run_folder(), {.batch = batch_, .offline = offline_ ? &*offline_ : nullptr});
   changed_ = std::ranges::any_of(applied_.nodes, [](const auto& n) { return !n.second.changed.empty(); });
   auto outcome = apply_outcome(app_, applied_);
   if (planned_->plan.nodes.empty()) outcome.text = "there is no node to apply anything to\n";
@@ -309,6 +312,10 @@ Result<Outcome> Up::run() {
   const auto checks = select_checks(*profile_, {});
   if (!checks) return fail(checks.error());
   if (const auto nodes = app_.selected(); !nodes) return fail(nodes.error());
+  Intent intent{.made_with = {.profile = app_.globals().profile, .set = app_.globals().set, .components = {}}, .nodes = {}};
+  auto offline = open_bundle(app_, bundle_, intent);
+  if (!offline) return fail(offline.error());
+  offline_ = std::move(*offline);
   if (auto opened = app_.open_run(App::Access::changes); !opened) return fail(opened.error());
   document_["run"] = app_.run_folder().id();
   document_["quarantined"] = Json::object();
@@ -318,9 +325,8 @@ Result<Outcome> Up::run() {
   if (!opened) return fail(opened.error());
   site_ = *opened;
   selected_ = site_->nodes.size();
-  app_.save("intent.json",
-            intent_document({.made_with = {.profile = app_.globals().profile, .set = app_.globals().set, .components = {}},
-                             .nodes = site_->nodes}));
+  intent.nodes = site_->nodes;
+  app_.save("intent.json", intent_document(intent));
 
   if (auto done = plan(); !done) return fail(done.error());
   if (auto done = apply(); !done) return fail(done.error());
@@ -349,7 +355,13 @@ Result<Outcome> Up::run() {
 }  // namespace
 
 Command up_command() {
-  auto batch = std::make_shared<std::string>(all_at_once);
+  struct Words {
+    std::string batch = all_at_once;
+    BundleWords bundle;
+  };
+  auto words = std::make_shared<Words>();
+  auto options = bundle_options(words->bundle);
+  options.insert(options.begin(), batch_option(words->batch));
   return {
       .name = "up",
       .group = "All of it",
@@ -360,15 +372,17 @@ Command up_command() {
           "A node that fails, is named by validate or does not pass a check is set aside with the reason, and the "
           "others are handed over while the quorum of cluster.toml holds. A fault of the interconnect that is not "
           "a node's stops the hand-off. All documents and the report are in one run folder; running it again "
-          "goes on where it stopped.",
-      .options = {batch_option(*batch)},
+          "goes on where it stopped.\n\n" +
+          bundle_details(),
+      .options = std::move(options),
       .examples = {{"podwright up", "from bare nodes to the report"},
+                   {"podwright up --bundle site.tar.zst --pub site.key.pub", "without internet"},
                    {"podwright up --yes --output json > up.json", "unattended"}},
       .exits = {kNodesFailed, kNotPassed},
-      .run = [batch](App& app) -> Result<Outcome> {
-        const auto parsed = parse_batch(*batch);
+      .run = [words](App& app) -> Result<Outcome> {
+        const auto parsed = parse_batch(words->batch);
         if (!parsed) return fail(parsed.error());
-        return Up(app, *parsed).run();
+        return Up(app, *parsed, words->bundle).run();
       }};
 }
 

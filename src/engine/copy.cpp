@@ -196,7 +196,7 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
   for (const auto& entry : list.entries) {
     if (entry.kind == CopyEntry::Kind::file) paths.push_back(entry.path);
   }
-  auto crew = options.direct ? Crew{} : muster(site, "copy", list.staging, paths, list.bytes);
+  auto crew = muster(site, "copy", list.staging, paths, list.bytes);
   auto contents = reading.get();
   if (!contents) {
     dismiss(site, crew.relays);

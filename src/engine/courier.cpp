@@ -70,7 +70,8 @@ class Member : public Feed {
   const std::uint32_t id;
   std::vector<std::uint32_t> before{};  ///< nearest first
   std::vector<std::uint32_t> behind{};  ///< those that know it
-  std::uint64_t port = 0;
+  bool started = false;
+  std::uint64_t port = 0;  ///< at which it serves those behind it
   std::uint64_t received = 0;
   std::uint64_t told = 0;  ///< tenths
   bool done = false;
@@ -251,7 +252,7 @@ Arrived Courier::run() {
 void Courier::on_output(const NodeId& node, std::string_view bytes) {
   auto& member = *by_node_.at(node);
   member.heard = Clock::now();
-  if (member.shunned && !member.slow && member.port != 0 && !member.over) welcome(member);
+  if (member.shunned && !member.slow && member.started && !member.over) welcome(member);
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
     member.torn += bytes.substr(0, std::min(end, longest_line));
@@ -279,7 +280,8 @@ void Courier::hear(Member& member, std::string_view line) {
   if (parts[0] == "at" && one) {
     member.received = std::min(first, total_);
     progress(member);
-  } else if (parts[0] == "listening" && one && first > 0 && first < 65536) {
+  } else if (parts[0] == "listening" && one && first < 65536) {
+    member.started = true;
     member.port = first;
     welcome(member);
   } else if (parts[0] == "need" && two && first <= convoy_.contents.size()) {
@@ -342,7 +344,7 @@ void Courier::end_when_all_is_done() {
 }
 
 bool Courier::rest_is_done(const Member& member) const {
-  return std::ranges::all_of(members_, [&](const Member& each) { return &each == &member || each.done || each.over || each.port == 0; });
+  return std::ranges::all_of(members_, [&](const Member& each) { return &each == &member || each.done || each.over || !each.started; });
 }
 
 void Courier::look_for_slow_ones() {
@@ -379,7 +381,7 @@ void Courier::on_tick() {
       member.spoken = now;
     }
     const auto quiet = now - member.heard;
-    if (member.port == 0) {
+    if (!member.started) {
       if (quiet > start_limit) member.give_up({.fault = Fault::timeout, .what = fmt::format("its relay did not start within {}", human_duration(start_limit))});
       if (quiet > start_limit / 6) shun(member);
       continue;

@@ -289,11 +289,12 @@ void Transfer::by_relays() {
     const auto* known = site_.inventory.find(node);
     if (station.address.empty() && known != nullptr) station.address = known->address;
     station.address = plain_address(station.address);
-    if (station.address.empty() || !station.unpacks || relay_program(station.machine, RelayKind::static_program).empty()) {
-      site_.events.debug(fmt::format("{} cannot relay: {}", node,
-                                     station.address.empty() ? "its IP address is not known"
-                                     : !station.unpacks      ? "it has no gzip"
-                                                             : "there is no relay for " + station.machine));
+    const auto why_not = !station.unpacks                                                         ? "it has no gzip"
+                         : relay_program(station.machine, RelayKind::static_program).empty() ? "there is no relay for " + station.machine
+                         : station.address.empty() && !job_.direct                           ? "its IP address is not known"
+                                                                                             : std::string();
+    if (!why_not.empty()) {
+      site_.events.debug(fmt::format("{} cannot relay: {}", node, why_not));
       continue;
     }
     groups[found->second].push_back(node);
@@ -301,7 +302,7 @@ void Transfer::by_relays() {
   for (auto& [lacks, nodes] : groups) {
     if (site_.stop.stop_requested()) return;
     const auto bytes = bytes_of(lacks);
-    if (!relays_pay(bytes, nodes.size(), relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size())) continue;
+    if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size())) continue;
 
     std::map<NodeId, std::string> placed;
     std::map<std::string, std::vector<NodeId>> without;  // by machine
@@ -333,7 +334,7 @@ void Transfer::by_relays() {
       convoy.contents.push_back({.name = parcel.name, .sha256 = sha256, .bytes = content, .hashes = digest.chunks});
     }
     if (nodes.empty()) continue;
-    for (const auto& chain : chains(site_.inventory, nodes, bytes, job_.chains)) {
+    for (const auto& chain : chains(site_.inventory, nodes, bytes, job_.direct ? nodes.size() : job_.chains)) {
       auto& stops = convoy.chains.emplace_back();
       for (const auto& node : chain) stops.push_back({.node = node, .address = stations_.at(node).address, .program = placed.at(node)});
     }
@@ -404,7 +405,7 @@ Distributed Transfer::run() {
   ask(all);
   open_files();
   look_for_room();
-  if (!job_.direct) by_relays();
+  by_relays();
   dismiss(site_, std::exchange(job_.crew.relays, {}));
   ask_again();
   if (!site_.stop.stop_requested()) by_ssh();

@@ -72,7 +72,7 @@ struct Distribution {
   std::uint64_t chunk = 0;     ///< of the parcels' hashes; 0: they have none
   std::uint64_t rate = 0;      ///< bytes a second that a node, or the head, sends at most; 0: no limit
   std::size_t chains = 0;      ///< 0: as many as are best
-  bool direct = false;         ///< from the head to every node, over SSH alone
+  bool direct = false;         ///< from the head to every node, over SSH alone: a relay that takes it, and serves nobody
 };
 
 struct Distributed {

@@ -82,10 +82,13 @@ class Relay : public Decoder {
     });
     store_.emplace(setup_, [this] { say("at " + std::to_string(store_->proven_bytes())); });
     if (!store_->open()) return fail(store_->problem());
-    server_.emplace(io_, setup_, *store_);
-    std::string why;
-    const auto port = server_->listen(why);
-    if (port == 0) return fail(why);
+    std::uint16_t port = 0;
+    if (!setup_.allowed.empty()) {
+      server_.emplace(io_, setup_, *store_);
+      std::string why;
+      port = server_->listen(why);
+      if (port == 0) return fail(why);
+    }
     say("listening " + std::to_string(port));
     fetcher_.emplace(io_, setup_, *store_,
                      Fetcher::Events{.say = [this](const std::string& line) { say(line); },
@@ -105,7 +108,7 @@ class Relay : public Decoder {
   }
 
   void stored() {
-    if (const auto proven = store_->proven(); std::exchange(woken_, proven) != proven) server_->wake();
+    if (const auto proven = store_->proven(); std::exchange(woken_, proven) != proven && server_) server_->wake();
     if (!store_->complete() || std::exchange(told_, true)) return;
     say("at " + std::to_string(store_->proven_bytes()));
     say("done");

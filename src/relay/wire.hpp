@@ -8,7 +8,7 @@
 ///   alive                  nothing new; without a word for `silence` the relay ends
 ///   end                    the transfer is over: what was received is written to the disk, then it ends
 /// The relay says:
-///   listening PORT         it can be asked
+///   listening PORT         it has begun, and can be asked; 0: nobody is behind it, so that it does not listen
 ///   from ID|head           where it takes from now
 ///   need OBJECT OFFSET     no predecessor is left: the head is to feed it from here
 ///   at BYTES               of what it lacked, this much was received and proven; also its heartbeat
