@@ -205,9 +205,11 @@ APT_STATE='find /etc/apt /var/lib/apt/lists -type f -exec sha256sum {} + | sort'
 on cu01 "$APT_STATE" >"$WORK/apt.before"
 pw_json --profile "$PROFILE" plan
 cp "$WORK/out" "$WORK/plan.before"
-pw_json --profile "$PROFILE" apply --yes --bundle "$WORK/site.tar.zst" --pub "$WORK/site.key.pub"
-check_status 'apply from the bundle alone' 0
-check_json 'all nodes' '[.nodes[] | select(.status == "ok")] | length == 2'
+pw_json --profile "$PROFILE" up --yes --bundle "$WORK/changed.tar.zst"
+check_status 'a bundle that is not there is found before any node is contacted' 2
+pw_json --profile "$PROFILE" up --yes --bundle "$WORK/site.tar.zst" --pub "$WORK/site.key.pub"
+check_status 'up from the bundle alone' 0
+check_json 'all nodes, measured, checked and handed over' '.pass and ([.nodes[] | select(.status == "ok")] | length == 2)'
 check 'it did what the plan without a bundle says' equal \
   "$(jq -S '[.nodes[].steps[].id] | sort' "$WORK/plan.before")" "$(jq -S '[.nodes[].changed[]] | sort' "$WORK/out")"
 on cu01 "$APT_STATE" >"$WORK/apt.after"
