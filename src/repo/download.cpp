@@ -89,7 +89,8 @@ class Transfer {
     const auto set = [&](CURLoption option, auto value) { ::curl_easy_setopt(easy, option, value); };
     set(CURLOPT_URL, wanted_.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https,file");
-    set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    // Whoever asks for TLS relies on it.
+    set(CURLOPT_REDIR_PROTOCOLS_STR, wanted_.url.starts_with("https:") ? "https" : "http,https");
     set(CURLOPT_FOLLOWLOCATION, 1L);
     set(CURLOPT_MAXREDIRS, 10L);
     set(CURLOPT_FAILONERROR, 1L);

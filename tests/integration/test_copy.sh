@@ -127,7 +127,17 @@ pw_json copy "$WORK/large" /srv/
 check_status "a node that cannot run a relay" 0
 check "is served over SSH" holds /srv/large "${ALL[@]}"
 on cu02 'mv /usr/bin/gzip.away /usr/bin/gzip'
-pw_json copy --direct "$WORK/large" /srv/direct
+LIBRARY=$(on cu02 "ldconfig -p | awk '/libstdc[+][+].so.6 / { print \$NF; exit }'")
+on cu02 "rm /srv/large; mv $LIBRARY /root/"
+on cu01 'rm /srv/large'
+pw_json copy "$WORK/large" /srv/
+check_status "a node without a C++ library" 0
+check_json "relays all the same" ".sent_by_this_machine == $SIZE and .nodes.cu02.received == $SIZE"
+on cu02 "mv /root/${LIBRARY##*/} $LIBRARY"
+start copy --direct --rate-limit 20M "$WORK/large" /srv/direct
+part_on cu01 1000000
+check "sent directly, no node listens for another" everywhere '! ss -Hltnp | grep -q relay-'
+ended
 check_status "all over SSH" 0
 check_json "from this machine to each" ".sent_by_this_machine == 4 * $SIZE"
 
