@@ -38,12 +38,12 @@ std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
 std::string about(const std::string& folder) {
   return fmt::format("set -- ${{SSH_CONNECTION:-}}\n"
                      "echo \"address ${{3:-}}\"\n"
-                     "echo \"machine $(uname -m)\"\n"
+                     "machine=$(uname -m); echo \"machine $machine\"\n"
                      "! command -v gzip >/dev/null || echo unpacks\n"
                      "d={}\n"
                      "while [ ! -d \"$d\" ]; do d=${{d%/*}}; d=${{d:-/}}; done\n"
-                     "set -- $(df -Pk \"$d\" | tail -n 1)\n"
-                     "echo \"room ${{4:-}}\"\n",
+                     "set -- $(df -Pk \"$d\")\n"  // seven words of heading, then six
+                     "echo \"room ${{11:-}}\"\n",
                      sh::quote(folder));
 }
 
@@ -145,8 +145,8 @@ Crew place_relays(Site& site, std::vector<NodeId> nodes, const std::string& mach
     const auto program = relay_program(machine, kind);
     if (program.empty() || nodes.empty()) continue;
     const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
-    const auto script = before + fmt::format("[ \"$(uname -m)\" = {2} ] || exit {3}\n"
-                                             "umask 077; mkdir -p {0} && gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
+    const auto script = before + fmt::format("[ \"${{machine:-$(uname -m)}}\" = {2} ] || exit {3}\n"
+                                             "umask 077; [ -d {0} ] || mkdir -p {0}; gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
                                              relay_folder, path, sh::quote(machine), other_machine);
     std::vector<Request> requests;
     for (const auto& node : nodes) {

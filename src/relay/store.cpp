@@ -18,9 +18,9 @@ namespace {
 
 /// A large file is written to the disk, and leaves the memory to whoever works on the node, so far behind
 /// what is received: successors are nearer.
-constexpr std::uint64_t stride = 8U << 20U;
-constexpr std::uint64_t write_behind = 16U << 20U;
-constexpr std::uint64_t forget_behind = 32U << 20U;  ///< behind that
+constexpr std::uint64_t stride = 4U << 20U;
+constexpr std::uint64_t write_behind = 8U << 20U;
+constexpr std::uint64_t forget_behind = 16U << 20U;  ///< behind that
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
