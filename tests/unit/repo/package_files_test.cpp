@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <vector>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -67,6 +69,22 @@ std::string tar_of_control(const std::string& control) {
   for (const char c : header) sum += static_cast<unsigned char>(c);
   header.replace(148, 7, fmt::format("{:06o}", sum) + '\0');
   return header + control + std::string((512 - control.size() % 512) % 512 + 1024, '\0');
+}
+
+std::string big_endian(std::uint32_t value) {
+  return {static_cast<char>(value >> 24U), static_cast<char>(value >> 16U), static_cast<char>(value >> 8U), static_cast<char>(value)};
+}
+
+/// An rpm of such headers: tag, type, offset and count of each entry, and their data.
+std::string rpm_of(const std::vector<std::array<std::uint32_t, 4>>& entries, const std::string& data) {
+  const auto header = [](std::size_t count, std::size_t size) {
+    return std::string("\x8e\xad\xe8\x01\0\0\0\0", 8) + big_endian(static_cast<std::uint32_t>(count)) + big_endian(static_cast<std::uint32_t>(size));
+  };
+  auto bytes = "\xed\xab\xee\xdb" + std::string(92, '\0') + header(0, 0) + header(entries.size(), data.size());
+  for (const auto& entry : entries) {
+    for (const auto number : entry) bytes += big_endian(number);
+  }
+  return bytes + data;
 }
 
 }  // namespace
@@ -155,6 +173,39 @@ TEST_CASE("no package chooses a program that unpacks it") {
   ::setenv("PATH", path.c_str(), 1);
   CHECK_FALSE(fs::exists(ran));
   fs::remove_all(folder.path);
+}
+
+TEST_CASE("an rpm's texts are well-formed metadata, whatever they hold") {
+  const Written file;
+  std::string data("a\0", 2);
+  std::vector<std::array<std::uint32_t, 4>> entries{{1000, 6, 0, 1}};
+  std::string odd;
+  for (int c = 1; c < 256; ++c) odd += static_cast<char>(c);
+  // No characters of XML, though they are of UTF-8.
+  odd += "\xef\xbf\xbe\xef\xbf\xbf\xed\xa0\x80 \xef\xbf\xbd";
+  entries.push_back({1004, 6, 2, 1});
+  file.write(rpm_of(entries, data + odd + '\0'));
+  const auto primary = primary_of_rpm(file.path, std::string(64, 'a'), "x.rpm");
+  REQUIRE(primary);
+  PackageSolver solver("rpm", "x86_64");
+  CHECK(solver.add_rpm_md_text("x", 500, "<metadata xmlns=\"http://linux.duke.edu/metadata/common\" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">" +
+                                             *primary + "</metadata>", {}, ""));
+}
+
+TEST_CASE("an rpm is refused that makes much of little") {
+  const Written file;
+  constexpr std::uint32_t some = 20000;
+  // No file has a name, and all lie in one folder with a long one: half a gigabyte of paths, of 40 kB.
+  const auto data = std::string("a\0", 2) + std::string(some, '\0') + std::string(some, '&') + '\0';
+  file.write(rpm_of({{1000, 6, 0, 1}, {1116, 4, 2, some / 4}, {1117, 8, 2, some / 4}, {1118, 8, 2 + some, 1}}, data));
+  const auto primary = primary_of_rpm(file.path, std::string(64, 'a'), "x.rpm");
+  REQUIRE_FALSE(primary);
+  CHECK(has(primary.error().what, "many times"));
+  // A header that says more of itself than there is.
+  auto cut = rpm_of({{1000, 6, 0, 1}}, std::string("a\0", 2));
+  cut.replace(cut.size() - 2 - 16 - 4, 4, big_endian(200U << 20U));
+  file.write(cut);
+  CHECK_FALSE(primary_of_rpm(file.path, std::string(64, 'a'), "x.rpm"));
 }
 
 TEST_CASE("repomd.xml names files of its repository alone, and by SHA-256") {
