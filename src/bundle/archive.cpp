@@ -75,7 +75,11 @@ Status write_archive(const fs::path& file, const std::map<std::string, std::stri
 Result<std::map<std::string, std::string>> read_archive(const fs::path& file, std::size_t most_bytes) {
   const Reader reader(archive_read_new(), &archive_read_free);
   archive_read_support_format_tar(reader.get());
-  archive_read_support_filter_all(reader.get());
+  // Not filter_all(): libarchive unpacks some kinds with whatever program of that name is in PATH.
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_filter_zstd(reader.get());
   if (archive_read_open_filename(reader.get(), file.c_str(), 65536) != ARCHIVE_OK) {
     return archive_failure("read", file, reader.get());
   }

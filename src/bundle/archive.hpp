@@ -15,8 +15,8 @@ namespace podwright {
 Status write_archive(const std::filesystem::path& file,
                      const std::map<std::string, std::string>& entries);
 
-/// The regular files of a tar, whatever its compression. A path that leaves the archive's folder, a
-/// link or a device is refused, and so is more than `most_bytes` of content.
+/// The regular files of a tar, plain or compressed with gzip, bzip2, xz or zstd. A path that leaves the
+/// archive's folder, a link or a device is refused, and so is more than `most_bytes` of content.
 Result<std::map<std::string, std::string>> read_archive(const std::filesystem::path& file,
                                                         std::size_t most_bytes = std::size_t{1} << 30U);
 

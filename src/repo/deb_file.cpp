@@ -4,9 +4,9 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "base/text.hpp"
 
@@ -33,7 +33,8 @@ std::string member(archive* reader, Wanted wanted) {
     char block[65536];
     for (;;) {
       const auto got = archive_read_data(reader, block, sizeof block);
-      if (got <= 0) break;
+      if (got < 0) return {};
+      if (got == 0) break;
       if (static_cast<la_int64_t>(content.size()) + got > most_bytes) return {};
       content.append(block, static_cast<std::size_t>(got));
     }
@@ -56,11 +57,17 @@ Result<std::string> control_of_deb(const std::filesystem::path& file) {
   if (packed.empty()) return broken("it has no control.tar");
   const Reader inner(archive_read_new());
   archive_read_support_format_tar(inner.get());
-  archive_read_support_filter_all(inner.get());
+  // What dpkg knows, and not filter_all(): libarchive unpacks some kinds with whatever program of that name is in PATH.
+  archive_read_support_filter_gzip(inner.get());
+  archive_read_support_filter_xz(inner.get());
+  archive_read_support_filter_zstd(inner.get());
   if (archive_read_open_memory(inner.get(), packed.data(), packed.size()) != ARCHIVE_OK) return broken("its control.tar cannot be read");
-  auto control = member(inner.get(), [](std::string_view name) { return name == "./control" || name == "control"; });
+  const auto content = member(inner.get(), [](std::string_view name) { return name == "./control" || name == "control"; });
+  const auto control = trim(content);
   if (control.empty()) return broken("it has no control file");
-  return std::string(trim(control)) + "\n";
+  // An entry behind it would be a package of its own in the index that this becomes part of.
+  if (std::ranges::any_of(lines(control), [](auto line) { return line.empty() || line == "\r"; })) return broken("its control file has an empty line");
+  return std::string(control) + "\n";
 }
 
 }  // namespace podwright

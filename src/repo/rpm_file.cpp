@@ -49,12 +49,12 @@ struct Entry {
 /// A header structure: an index of tags, and their data. Everything is checked against its bounds.
 class Header {
  public:
-  /// Reads one where the stream is; nothing when it is none.
-  static std::optional<Header> read(std::istream& in) {
+  /// Reads one where the stream is, whose file has `file_size` bytes; nothing when it is none.
+  static std::optional<Header> read(std::istream& in, std::uint64_t file_size) {
     std::string intro(16, '\0');
     if (!in.read(intro.data(), 16) || intro.compare(0, 4, "\x8e\xad\xe8\x01", 4) != 0) return {};
     const auto count = big_endian(intro, 8), size = big_endian(intro, 12);
-    if (count > most_entries || size > most_bytes) return {};
+    if (count > most_entries || size > most_bytes || size > file_size) return {};
     std::string index(std::size_t{count} * 16, '\0');
     Header header;
     header.data_.resize(size);
@@ -64,6 +64,8 @@ class Header {
     }
     return header;
   }
+
+  [[nodiscard]] std::size_t size() const { return data_.size(); }
 
   [[nodiscard]] std::vector<std::string> texts(std::uint32_t tag) const {
     std::vector<std::string> all;
@@ -107,7 +109,13 @@ class Header {
 
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    // U+FFFE and U+FFFF are no characters of XML.
+    if (const auto three = text.substr(i, 3); three == "\xEF\xBF\xBE" || three == "\xEF\xBF\xBF") {
+      i += 2;
+      continue;
+    }
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
@@ -145,12 +153,16 @@ const char* sense(std::uint32_t flags) {
   }
 }
 
+/// What the header's texts may become. Files share the names of their folders, so that it may be more than there
+/// is in the header; but entries may share all of their texts, and make gigabytes of some kB.
+std::size_t most_text(const Header& header) { return (std::size_t{1} << 20U) + 16 * header.size(); }
+
 std::string relations(const Header& header, const Relations& which) {
   const auto names = header.texts(which.names);
   const auto flags = header.numbers(which.flags);
   const auto versions = header.texts(which.versions);
   std::string entries;
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  for (std::size_t i = 0; i < names.size() && entries.size() <= most_text(header); ++i) {
     // What rpm itself can do is rpm's to check.
     if (names[i].starts_with("rpmlib(")) continue;
     const auto flag = i < flags.size() ? flags[i] : 0;
@@ -170,7 +182,7 @@ std::string files(const Header& header) {
   const auto modes = header.numbers(file_modes);
   const auto flags = header.numbers(file_flags);
   std::string all;
-  for (std::size_t i = 0; i < names.size() && i < where.size(); ++i) {
+  for (std::size_t i = 0; i < names.size() && i < where.size() && all.size() <= most_text(header); ++i) {
     if (where[i] >= folders.size()) continue;
     const bool is_folder = i < modes.size() && (modes[i] & 0170000U) == 0040000U;
     const bool is_ghost = i < flags.size() && (flags[i] & ghost) != 0;
@@ -186,17 +198,17 @@ Result<std::string> primary_of_rpm(const fs::path& file, const std::string& sha2
     return fail(Fault::validation, fmt::format("{} is no rpm: {}", file.string(), why), "fetch it again");
   };
   std::ifstream in(file, std::ios::binary);
+  std::error_code ignored;
+  const auto size = fs::file_size(file, ignored);
   std::string lead(96, '\0');
   if (!in.read(lead.data(), 96) || lead.compare(0, 4, "\xed\xab\xee\xdb", 4) != 0) return broken("it does not begin like one");
-  const auto signature = Header::read(in);
+  const auto signature = Header::read(in, size);
   if (!signature) return broken("its signature header cannot be read");
   in.seekg((static_cast<std::streamoff>(in.tellg()) + 7) / 8 * 8);
   const auto start = static_cast<std::uint64_t>(in.tellg());
-  const auto header = Header::read(in);
+  const auto header = Header::read(in, size);
   if (!header || header->text(name).empty()) return broken("its header cannot be read");
   const auto end = static_cast<std::uint64_t>(in.tellg());
-  std::error_code ignored;
-  const auto size = fs::file_size(file, ignored);
 
   auto xml = fmt::format("<package type=\"rpm\">\n  <name>{}</name>\n  <arch>{}</arch>\n", escaped(header->text(name)), escaped(header->text(arch)));
   xml += fmt::format("  <version epoch=\"{}\" ver=\"{}\" rel=\"{}\"/>\n", header->number(epoch), escaped(header->text(version)), escaped(header->text(release)));
@@ -214,6 +226,7 @@ Result<std::string> primary_of_rpm(const fs::path& file, const std::string& sha2
   for (const auto& one : all_relations) xml += relations(*header, one);
   // All of them, so that what needs a file finds it without filelists.xml.
   xml += files(*header);
+  if (xml.size() > most_text(*header)) return broken("its header names the same texts many times over");
   return xml + "  </format>\n</package>\n";
 }
 

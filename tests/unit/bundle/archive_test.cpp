@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/files.hpp"
@@ -52,6 +53,26 @@ TEST_CASE("an archive that wants out of its folder is refused") {
     REQUIRE_FALSE(read);
     CHECK(read.error().fault == Fault::validation);
   }
+}
+
+TEST_CASE("an archive in any usual compression is read, and none chooses a program that unpacks it") {
+  const Scratch scratch;
+  for (const auto* tool : {"cat", "gzip", "bzip2", "xz", "zstd"}) {
+    CAPTURE(tool);
+    const auto read = read_archive(scratch.tar(std::string("echo x >a && tar -cf - a | ") + tool + " >x.tar"));
+    REQUIRE(read);
+    CHECK(*read == std::map<std::string, std::string>{{"a", "x\n"}});
+  }
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", (scratch.path.string() + ":" + path).c_str(), 1);
+  // As archive_read_support_filter_grzip.c, _lrzip.c and _lzop.c of libarchive know them.
+  for (const auto* magic : {"GRZipII\\0\\002\\004:)", "LRZI\\0\\006", "\\211LZO\\0\\r\\n\\032\\n"}) {
+    CAPTURE(magic);
+    CHECK_FALSE(read_archive(scratch.tar(std::string("for p in grzip lrzip lzop; do printf '#!/bin/sh\n: >%s/ran\n' \"$PWD\" >$p; chmod +x $p; done\n"
+                                                     "{ printf '") + magic + "'; head -c 200 /dev/zero; } >x.tar")));
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK_FALSE(fs::exists(scratch.path / "ran"));
 }
 
 TEST_CASE("a huge, a cut and a missing archive are errors") {
