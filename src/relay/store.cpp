@@ -16,11 +16,12 @@ namespace podwright::relay {
 
 namespace {
 
-/// A large file is written to the disk, and leaves the memory to whoever works on the node, so far behind
-/// what is received: successors are nearer.
-constexpr std::uint64_t stride = 4U << 20U;
-constexpr std::uint64_t write_behind = 8U << 20U;
-constexpr std::uint64_t forget_behind = 16U << 20U;  ///< behind that
+/// A large file is written to the disk so far behind what is received, and once more so far behind leaves the
+/// memory to whoever works on the node: successors are nearer. In bytes, or in chunks where those are large.
+constexpr std::uint64_t behind_bytes = 8U << 20U;
+constexpr std::uint64_t behind_chunks = 4;
+/// At once: fewer and larger requests suit a disk.
+constexpr std::uint64_t stride = 2U << 20U;
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
@@ -191,10 +192,11 @@ std::span<char> Store::room() {
 /// Told once, the kernel begins to write what nobody reads any more; told again when that was written, it
 /// takes the memory back.
 void Store::leave_memory() {
-  for (; proven_ >= left_ + write_behind + stride; left_ += stride) {
+  const auto behind = std::max(behind_bytes, behind_chunks * setup_.chunk);
+  for (; proven_ >= left_ + behind + stride; left_ += stride) {
     posix_fadvise(part_, static_cast<off_t>(left_), static_cast<off_t>(stride), POSIX_FADV_DONTNEED);
-    if (left_ < forget_behind) continue;
-    posix_fadvise(part_, static_cast<off_t>(left_ - forget_behind), static_cast<off_t>(stride), POSIX_FADV_DONTNEED);
+    if (left_ < behind) continue;
+    posix_fadvise(part_, static_cast<off_t>(left_ - behind), static_cast<off_t>(stride), POSIX_FADV_DONTNEED);
   }
 }
 
