@@ -30,6 +30,29 @@ constexpr std::size_t worth_a_thread = std::size_t{4} << 20U;
 
 }  // namespace
 
+struct Sha256::State {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  void begin() {
+    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) no_digest();
+  }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { state_->begin(); }
+
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) {
+  if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1) no_digest();
+}
+
+std::string Sha256::hex() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  if (EVP_DigestFinal_ex(state_->context.get(), digest, &length) != 1) no_digest();
+  state_->begin();
+  return hex_digits(digest, length);
+}
+
 std::string sha256_hex(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
@@ -44,17 +67,11 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   const auto close = [](std::FILE* file) { (void)std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   if (!file) return unreadable();
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) no_digest();
-  std::array<unsigned char, std::size_t{64} * 1024> buffer{};
-  while (const auto got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    if (EVP_DigestUpdate(context.get(), buffer.data(), got) != 1) no_digest();
-  }
+  Sha256 digest;
+  std::array<char, std::size_t{64} * 1024> buffer{};
+  while (const auto got = std::fread(buffer.data(), 1, buffer.size(), file.get())) digest.add({buffer.data(), got});
   if (std::ferror(file.get()) != 0) return unreadable();
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (EVP_DigestFinal_ex(context.get(), digest, &length) != 1) no_digest();
-  return hex_digits(digest, length);
+  return digest.hex();
 }
 
 ChunkedDigest chunked_sha256(std::string_view bytes, std::uint64_t chunk) {

@@ -4,7 +4,6 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -22,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 
 namespace podwright {
@@ -44,25 +44,6 @@ struct FileCloser {
   void operator()(std::FILE* file) const { (void)std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
-  }
-  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  std::string hex() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
-    std::string text;
-    for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
 
 struct Block {
   std::unique_ptr<char[]> memory = std::make_unique_for_overwrite<char[]>(block_size);
@@ -367,51 +348,54 @@ Result<Packer::Packed> Packer::finish() {
 
 namespace {
 
-/// The tar's bytes, as they come out of zstd.
+/// The tar's bytes, as they come out of zstd: read and unpacked ahead, in a thread of its own.
 class Source {
  public:
+  explicit Source(const std::function<void(std::string_view)>& file_bytes) {
+    if (file_bytes) file_bytes_ = std::make_unique<Taker>(file_bytes);
+  }
+  ~Source() {
+    {
+      const std::scoped_lock lock(mutex_);
+      given_up_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
   Status open(const fs::path& file) {
     in_.reset(std::fopen(file.c_str(), "rbe"));
     if (!in_) return fail(Fault::usage, file.string() + " cannot be read", "is that the bundle's path?");
     // 128 MiB: what zstd's own tool takes without being told to.
     ZSTD_DCtx_setParameter(zstd_.get(), ZSTD_d_windowLogMax, 27);
+    thread_ = std::thread([this] { work(); });
     return {};
   }
 
   /// The next bytes; empty at the end, or with a problem.
   std::string_view next() {
-    while (problem_.empty()) {
-      if (packed_.pos == packed_.size) {
-        packed_ = {raw_.data(), std::fread(raw_.data(), 1, raw_.size(), in_.get()), 0};
-        if (packed_.size == 0) {
-          if (std::ferror(in_.get()) != 0) problem_ = "it cannot be read to its end";
-          else if (in_frame_) problem_ = "it is cut off";
-          else if (!any_) problem_ = "it is empty";
-          return {};
-        }
-      }
-      ZSTD_outBuffer out{plain_.data(), plain_.size(), 0};
-      const auto more = ZSTD_decompressStream(zstd_.get(), &out, &packed_);
-      if (ZSTD_isError(more) != 0) {
-        problem_ = any_ && !in_frame_ ? "there are bytes behind its end that do not belong to it"
-                                      : fmt::format("it is damaged, or no zstd archive ({})", ZSTD_getErrorName(more));
-        return {};
-      }
-      any_ = true;
-      in_frame_ = more != 0;
-      if (out.pos > 0) {
-        last_ = {plain_.data(), out.pos};
-        given_ += out.pos;
-        return last_;
-      }
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return ended_ || !ready_.empty(); });
+    if (ready_.empty()) {
+      problem_ = found_;
+      return {};
     }
-    return {};
+    last_ = std::move(ready_.front());
+    ready_.pop_front();
+    changed_.notify_all();
+    given_ += last_->size;
+    return last_->bytes();
   }
+  /// Once next() was empty.
   [[nodiscard]] const std::string& problem() const { return problem_; }
   /// What was given behind byte `position`: the rest of the last block.
   [[nodiscard]] std::string_view unused(std::uint64_t position) const {
-    const auto start = given_ - last_.size();
-    return position <= start ? last_ : last_.substr(std::min<std::size_t>(position - start, last_.size()));
+    if (!last_) return {};
+    const auto last = last_->bytes();
+    const auto start = given_ - last.size();
+    return position <= start ? last : last.substr(std::min<std::size_t>(position - start, last.size()));
   }
 
   static la_ssize_t on_read(archive*, void* self, const void** bytes) {
@@ -421,22 +405,78 @@ class Source {
   }
 
  private:
+  static constexpr std::size_t most_ready = 8;
+
+  void work() {
+    for (;;) {
+      auto block = pool_.get();
+      const auto problem = unpack_into(*block);
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return given_up_ || ready_.size() < most_ready; });
+      if (given_up_) return;
+      if (block->size == 0) {
+        found_ = problem;
+        ended_ = true;
+      } else {
+        ready_.push_back(std::move(block));
+      }
+      changed_.notify_all();
+      if (ended_) return;
+    }
+  }
+
+  /// Fills the block with what comes next. Left empty: that was all, or there is a problem.
+  std::string unpack_into(Block& block) {
+    for (;;) {
+      if (packed_.pos == packed_.size) {
+        raw_ = pool_.get();
+        raw_->size = std::fread(raw_->memory.get(), 1, block_size, in_.get());
+        packed_ = {raw_->memory.get(), raw_->size, 0};
+        if (packed_.size == 0) {
+          if (std::ferror(in_.get()) != 0) return "it cannot be read to its end";
+          if (in_frame_) return "it is cut off";
+          return any_ ? "" : "it is empty";
+        }
+        if (file_bytes_) file_bytes_->put(raw_);
+      }
+      ZSTD_outBuffer out{block.memory.get(), block_size, 0};
+      const auto more = ZSTD_decompressStream(zstd_.get(), &out, &packed_);
+      if (ZSTD_isError(more) != 0) {
+        return any_ && !in_frame_ ? "there are bytes behind its end that do not belong to it"
+                                  : fmt::format("it is damaged, or no zstd archive ({})", ZSTD_getErrorName(more));
+      }
+      any_ = true;
+      in_frame_ = more != 0;
+      block.size = out.pos;
+      if (out.pos > 0) return "";
+    }
+  }
+
+  Pool pool_{};
+  std::unique_ptr<Taker> file_bytes_{};
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::deque<SharedBlock> ready_{};
+  std::string found_{};  ///< the thread's problem
+  bool ended_ = false;
+  bool given_up_ = false;
+  SharedBlock last_{};
+  std::uint64_t given_ = 0;
+  std::string problem_{};
+  // Of the thread.
   File in_{};
   std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> zstd_{ZSTD_createDCtx(), &ZSTD_freeDCtx};
-  std::vector<char> raw_ = std::vector<char>(block_size);
-  std::vector<char> plain_ = std::vector<char>(block_size);
-  ZSTD_inBuffer packed_{raw_.data(), 0, 0};
-  std::string_view last_{};
-  std::uint64_t given_ = 0;
+  SharedBlock raw_{};
+  ZSTD_inBuffer packed_{nullptr, 0, 0};
   bool in_frame_ = false;
   bool any_ = false;
-  std::string problem_{};
+  std::thread thread_{};
 };
 
 }  // namespace
 
 Status unpack(const fs::path& file, const MemberSink& sink, const UnpackLimits& limits, const std::stop_token& stop) {
-  Source source;
+  Source source(sink.file_bytes);
   if (auto opened = source.open(file); !opened) return opened;
   const auto refuse = [&](const std::string& why) {
     return fail(Fault::validation, fmt::format("{}: {}", file.string(), why),

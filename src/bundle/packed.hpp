@@ -53,6 +53,9 @@ struct MemberSink {
   std::function<Status(const std::string& path, std::uint64_t size)> begin;
   std::function<Status(std::string_view bytes)> bytes;
   std::function<Status()> end;
+  /// All bytes of the archive's own file, where somebody wants them: in turn, in a thread of its own, and all of
+  /// them only where unpack() has no error.
+  std::function<void(std::string_view bytes)> file_bytes{};
 };
 
 /// Reads the archive once, from its start to its very last byte. Refused by name: a member that is

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
-#include <future>
 #include <memory>
 #include <set>
 
@@ -62,7 +59,6 @@ class Reading {
     if (is_small_ && (small_bytes_ += size) > most_small_bytes) {
       return fail(Fault::validation, fmt::format("{}: \"{}\" is larger than any index or lock", file_.string(), clean_output(path)), "it was not written by podwright bundle create");
     }
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
     if (keep_.empty()) return {};
     // Only what a proven index names is ever written, under its digest and never under its path.
     if (digests_.empty() && path != index_member) {
@@ -75,7 +71,7 @@ class Reading {
   }
 
   Status take(std::string_view bytes) {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+    digest_.add(bytes);
     if (is_small_) small_[path_].append(bytes);
     if (out_ && std::fwrite(bytes.data(), 1, bytes.size(), out_.get()) != bytes.size()) {
       return fail(Fault::internal, part_.string() + " cannot be written", fmt::format("is there room in {}?", keep_.string()));
@@ -84,11 +80,7 @@ class Reading {
   }
 
   Status end() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
-    std::string hex;
-    for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
+    const auto hex = digest_.hex();
     if (is_small_) small_[path_];
     digests_[path_] = hex;
     if (!out_) return {};
@@ -114,7 +106,7 @@ class Reading {
   fs::path keep_;
   fs::path part_{};
   std::unique_ptr<std::FILE, Closer> out_{};
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  Sha256 digest_{};
   std::string path_{};
   bool is_small_ = false;
   bool only_small_ = false;
@@ -251,19 +243,17 @@ Result<OpenedBundle> inspect_bundle(const fs::path& file) {
 }
 
 Result<VerifiedBundle> verify_bundle(const fs::path& file, const VerifyOptions& options) {
-  // The file as a whole is digested beside the reading of what is in it.
-  auto whole = std::async(std::launch::async, [&] { return sha256_of_file(file); });
   if (!options.keep.empty()) {
     if (auto made = make_directories(options.keep, 0700); !made) return fail(made.error());
   }
   Reading reading(file, options.keep);
-  const auto read = unpack(file, reading.sink(), {}, options.stop);
-  const auto digest = whole.get();
-  if (!read) return fail(read.error());
-  if (!digest) return fail(digest.error());
+  Sha256 whole;
+  auto sink = reading.sink();
+  sink.file_bytes = [&whole](std::string_view bytes) { whole.add(bytes); };
+  if (const auto read = unpack(file, sink, {}, options.stop); !read) return fail(read.error());
   auto opened = open_small(reading.small(), file.string());
   if (!opened) return fail(opened.error());
-  VerifiedBundle verified{.bundle = std::move(*opened), .sha256 = *digest};
+  VerifiedBundle verified{.bundle = std::move(*opened), .sha256 = whole.hex()};
   std::error_code ignored;
   verified.bytes = fs::file_size(file, ignored);
   auto& problems = verified.problems;
