@@ -96,6 +96,20 @@ ensure_proxy() {
       die "the relay to the package cache does not answer"
     }
   fi
+  renew_indexes
+}
+
+# Has the cache renew what changes at the mirror, by one client: what the nodes then ask for is fresh.
+renew_indexes() {
+  local kind uri release rest
+  (
+    flock 8
+    while read -r kind uri release rest; do
+      [[ $kind == deb ]] || continue
+      printf 'GET %s/dists/%s/InRelease HTTP/1.0\r\nCache-Control: max-age=0\r\n\r\n' "${uri%/}" "$release" |
+        socat -T 30 -,ignoreeof "UNIX-CONNECT:$CACHE/proxy/socket" >/dev/null || true # apt says what is wrong
+    done <"$RUN/sources.list"
+  ) 8>"$CACHE/proxy.lock"
 }
 
 start_proxy() {
@@ -108,12 +122,14 @@ start_proxy() {
   for ((tries = 0; tries < 5; tries++)); do
     port=$((20000 + (0x${PROXY_CGROUP##*-} + tries * 37) % 10000)) # any free one will do
     {
-      # 443: https mirrors, written http://HTTPS/// in the nodes. DontCache: a copy that has to be renewed
-      # while several nodes ask for it is answered to some of them with an error, or never to its end.
+      # 443: https mirrors, written http://HTTPS/// in the nodes. FreshIndexMaxAge: an index that has to be
+      # renewed while several nodes ask for it is answered to some of them with an error, or never to its
+      # end, so renew_indexes does it before. (Passing indexes by with DontCache sends Host: twice, which
+      # strict mirrors refuse with 400.)
       printf '%s\n' "CacheDir: $folder/packages" "LogDir: $folder/log" \
         'SupportDir: /usr/lib/apt-cacher-ng' 'ForeGround: 1' 'BindAddress: 127.0.0.1' "Port: $port" \
         "SocketPath: $folder/acng.socket" \
-        'AllowUserPorts: 80 443' 'DontCache: /(In)?Release(\.gpg)?$'
+        'AllowUserPorts: 80 443' 'FreshIndexMaxAge: 14400'
       [[ -z $upstream ]] || echo "Proxy: $upstream"
     } >"$folder/conf/acng.conf"
     detach "$PROXY_CGROUP" "$folder/log/start.log" apt-cacher-ng -c "$folder/conf" 8>&-

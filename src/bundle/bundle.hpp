@@ -89,7 +89,7 @@ struct OpenedBundle {
 /// What is wrong with a bundle, a sentence each, in the order of importance; empty: nothing.
 struct VerifiedBundle {
   OpenedBundle bundle;
-  std::string sha256;
+  std::string sha256;          ///< of the file, where it was asked for
   std::uint64_t bytes = 0;
   std::vector<std::string> problems{};
   bool closed = false;         ///< everything can be installed with nothing but the bundle
@@ -100,6 +100,8 @@ struct VerifyOptions {
   std::filesystem::path public_key{};             ///< empty: whoever signed it
   std::vector<std::filesystem::path> older{};     ///< bundles that this one adds to
   bool closure = true;
+  /// The digest of the file itself: nothing is proven by it that its members do not prove, and it takes as long.
+  bool file_digest = false;
   /// Where every member is kept under its SHA-256 once it was proven; empty: nothing is written.
   std::filesystem::path keep{};
   std::stop_token stop{};

@@ -249,11 +249,11 @@ Result<VerifiedBundle> verify_bundle(const fs::path& file, const VerifyOptions& 
   Reading reading(file, options.keep);
   Sha256 whole;
   auto sink = reading.sink();
-  sink.file_bytes = [&whole](std::string_view bytes) { whole.add(bytes); };
+  if (options.file_digest) sink.file_bytes = [&whole](std::string_view bytes) { whole.add(bytes); };
   if (const auto read = unpack(file, sink, {}, options.stop); !read) return fail(read.error());
   auto opened = open_small(reading.small(), file.string());
   if (!opened) return fail(opened.error());
-  VerifiedBundle verified{.bundle = std::move(*opened), .sha256 = whole.hex()};
+  VerifiedBundle verified{.bundle = std::move(*opened), .sha256 = options.file_digest ? whole.hex() : ""};
   std::error_code ignored;
   verified.bytes = fs::file_size(file, ignored);
   auto& problems = verified.problems;
@@ -289,7 +289,7 @@ Result<VerifiedBundle> verify_bundle(const fs::path& file, const VerifyOptions& 
   std::set<std::string> brought;
   std::set<std::string> known_indexes;
   for (const auto& older : options.older) {
-    const auto other = verify_bundle(older, {.public_key = options.public_key, .older = {}, .closure = false, .keep = options.keep, .stop = options.stop});
+    const auto other = verify_bundle(older, {.public_key = options.public_key, .older = {}, .closure = false, .file_digest = false, .keep = options.keep, .stop = options.stop});
     if (!other) return fail(other.error());
     for (const auto& problem : other->problems) problems.push_back(older.string() + ": " + problem);
     known_indexes.insert(other->bundle.index_digest);

@@ -91,7 +91,7 @@ Result<Outcome> create(App& app, const Options& options) {
 }
 
 Result<Outcome> verify(App& app, const Options& options) {
-  VerifyOptions how{.public_key = options.key, .older = {options.since.begin(), options.since.end()}, .closure = true, .keep = {}, .stop = app.stop()};
+  VerifyOptions how{.public_key = options.key, .older = {options.since.begin(), options.since.end()}, .closure = true, .file_digest = true, .keep = {}, .stop = app.stop()};
   auto verified = verify_bundle(options.names.front(), how);
   if (!verified) {
     if (verified.error().fault != Fault::validation) return fail(verified.error());

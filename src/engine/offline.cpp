@@ -127,7 +127,7 @@ Distribution distribution_of(const OfflineSource& source, const std::map<NodeId,
 Result<OfflineSource> open_source(const Inventory& inventory, const fs::path& file, const std::vector<fs::path>& older,
                                   const fs::path& public_key, const std::stop_token& stop) {
   const auto members = fs::path(inventory.state_dir) / "artifacts";
-  auto verified = verify_bundle(file, {.public_key = public_key, .older = older, .closure = true, .keep = members, .stop = stop});
+  auto verified = verify_bundle(file, {.public_key = public_key, .older = older, .closure = true, .file_digest = false, .keep = members, .stop = stop});
   if (!verified) return fail(verified.error());
   if (!verified->problems.empty()) {
     return fail(Fault::validation, fmt::format("{} is not fit for use: {}", file.string(), verified->problems.front()),

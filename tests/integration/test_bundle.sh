@@ -101,6 +101,7 @@ check 'made twice, in another folder and later, it is the same bytes' cmp "$WORK
 here bundle verify "$WORK/small.tar.zst" --pub "$WORK/site.key.pub"
 check_status 'verify' 0
 check_json 'whole, closed, and by the key that was given' '.closed and .key_checked and (.problems | length) == 0'
+check_json 'with the digest of the file' ".sha256 == \"$(sha256sum <"$WORK/small.tar.zst" | cut -d' ' -f1)\""
 
 refused() { # CLAIM TEXT
   check_status "$1" 4
