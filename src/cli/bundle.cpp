@@ -91,7 +91,8 @@ Result<Outcome> create(App& app, const Options& options) {
 }
 
 Result<Outcome> verify(App& app, const Options& options) {
-  VerifyOptions how{.public_key = options.key, .older = {options.since.begin(), options.since.end()}, .closure = true, .file_digest = true, .keep = {}, .stop = app.stop()};
+  VerifyOptions how{.public_key = options.key, .older = {options.since.begin(), options.since.end()}, .closure = true, .file_digest = false, .keep = {}, .stop = app.stop()};
+  how.file_digest = app.globals().output != Output::text || app.globals().verbose;
   auto verified = verify_bundle(options.names.front(), how);
   if (!verified) {
     if (verified.error().fault != Fault::validation) return fail(verified.error());
@@ -106,8 +107,9 @@ Result<Outcome> verify(App& app, const Options& options) {
   const auto signer = verified->bundle.signature ? fingerprint(verified->bundle.signature->public_key) : std::string{};
   outcome.document["signed_by"] = signer;
   outcome.document["key_checked"] = verified->key_matches;
-  outcome.text = fmt::format("{}: {}, {}\nSHA-256 {}\n", options.names.front(), count_of(artifacts, "artifact"), human_bytes(verified->bytes), verified->sha256);
-  outcome.text += signer.empty() ? "not signed\n" : fmt::format("signed by {}{}\n", signer, verified->key_matches ? ", the key that was given" : "; --pub FILE says whether that is the right key");
+  outcome.text = fmt::format("{}: {}, {}\n", options.names.front(), count_of(artifacts, "artifact"), human_bytes(verified->bytes));
+  if (!verified->sha256.empty()) outcome.text += fmt::format("SHA-256 {}\n", verified->sha256);
+  outcome.text += signer.empty() ? "not signed: whether it is the one that was created, its SHA-256 tells (-v)\n" : fmt::format("signed by {}{}\n", signer, verified->key_matches ? ", the key that was given" : "; --pub FILE says whether that is the right key");
   if (verified->closed) {
     outcome.text += "whole and closed: everything in it installs without a network\n";
     return outcome;
@@ -207,7 +209,8 @@ Command bundle_command() {
               {.name = "verify", .summary = "prove that a bundle is whole, unchanged, and enough",
                .details = "Reads it to its last byte: digests, signature, that nothing is missing or was slipped in, and "
                           "that the packages of every kind of node can be installed from it with no network. What is "
-                          "missing is named, with what needs it. Nothing is written.",
+                          "missing is named, with what needs it. Nothing is written. The SHA-256 of the file itself, which proves "
+                          "nothing more and takes as long again, is told with -v and in JSON.",
                .options = {text_option("--pub", "FILE", "it has to be signed by this public key", options->key, Completes::file), since},
                .positionals = one,
                .examples = {{"podwright bundle verify site.tar.zst --pub bundle.key.pub", "before it is trusted"}},

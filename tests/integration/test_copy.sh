@@ -102,16 +102,19 @@ everywhere 'rm -rf /srv/.podwright-copy /srv/large'
 head -c 12000000 "$WORK/large" >"$WORK/half"
 NET=pwlab-$(sha256sum <<<"$LAB" | head -c 8)-net
 tc -n "$NET" qdisc replace dev m-cu01 root tbf rate 2mbit burst 32768 latency 50ms
-BEFORE=$(ls -d "$LAB"/.podwright/runs/* | tail -n 1)
-start copy --rate-limit 1M "$WORK/half" /srv/slow
 latest_run() { ls -d "$LAB"/.podwright/runs/* | tail -n 1; }
+BEFORE=$(latest_run)
+start copy --rate-limit 1M "$WORK/half" /srv/slow
+has_everything() { # NODE, says the journal
+  grep -q "\"event\":\"progress\",\"phase\":\"copy\",.*\"item\":\"$1\"}" "$(latest_run)/events.ndjson"
+}
 passed_by() { # cu03 had everything, and cu01 had not
-  local i journal
+  local i
   for ((i = 0; i < 600; i++)); do
-    [[ $(latest_run) != "$BEFORE" ]] || { sleep 0.1; continue; }
-    journal=$(cat "$(latest_run)/events.ndjson")
-    ! jq -e 'select(.event == "progress" and .phase == "copy" and .item == "cu01")' <<<"$journal" || return 1
-    ! jq -e 'select(.event == "progress" and .phase == "copy" and .item == "cu03")' <<<"$journal" || return 0
+    if [[ $(latest_run) != "$BEFORE" ]]; then
+      ! has_everything cu01 || return 1
+      ! has_everything cu03 || return 0
+    fi
     sleep 0.1
   done
   return 1
