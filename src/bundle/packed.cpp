@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <thread>
@@ -308,14 +309,15 @@ Status Packer::add_file(const std::string& path, const fs::path& source, std::ui
   Sha256 digest;
   std::uint64_t total = 0;
   {
-    Taker digesting([&](std::string_view bytes) { digest.add(bytes); });
+    std::optional<Taker> digesting;
+    if (!sha256.empty()) digesting.emplace([&](std::string_view bytes) { digest.add(bytes); });
     while (total <= size) {
       const auto block = impl_->pool.get();
       const auto got = ::read(::fileno(in.get()), block->memory.get(), block_size);
       if (got <= 0) break;
       block->size = static_cast<std::size_t>(got);
       total += block->size;
-      if (!sha256.empty()) digesting.put(block);
+      if (digesting) digesting->put(block);
       if (total > size || archive_write_data(impl_->tar.get(), block->memory.get(), block->size) != got) break;
     }
   }
