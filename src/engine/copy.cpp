@@ -7,14 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <future>
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
 #include "engine/chains.hpp"
-#include "engine/fan_out.hpp"
 
 namespace podwright {
 
@@ -134,7 +132,7 @@ std::string placing(const CopyList& list, const std::set<std::size_t>& right) {
 stage={0}
 tab=$(printf '\t')
 refuse() {{ echo "$1" >&2; exit 1; }}
-mkdir -p "$(dirname "$stage")" || exit 1
+[ -d {2} ] || mkdir -p {2} || exit 1
 while IFS=$tab read -r kind mode what path; do
   case $kind in
   folder) [ -d "$path" ] || mkdir "$path" || exit 1 ;;
@@ -151,12 +149,12 @@ while IFS=$tab read -r kind mode what path; do
     chmod "$mode" "$stage/$what" && mv -f "$stage/$what" "$path" || exit 1 ;;
   esac
 done <<'END OF LIST'
-{1}{2}END OF LIST
+{1}{3}END OF LIST
 status=$?
 [ "$status" != 0 ] || rm -rf "$stage"
 exit "$status"
 )sh",
-                     sh::quote(list.staging), lines, modes);
+                     sh::quote(list.staging), lines, sh::quote(fs::path(list.staging).parent_path().string()), modes);
 }
 
 }  // namespace
@@ -191,35 +189,26 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
 }
 
 Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options) {
-  auto reading = std::async(std::launch::async, [&list] { return read_contents(list); });
-  std::vector<std::string> paths;
+  Unread unread{.bytes = list.bytes, .paths = {list.staging}};
   for (const auto& entry : list.entries) {
-    if (entry.kind == CopyEntry::Kind::file) paths.push_back(entry.path);
+    if (entry.kind == CopyEntry::Kind::file) unread.paths.push_back(entry.path);
   }
-  auto crew = muster(site, "copy", list.staging, paths, list.bytes);
-  auto contents = reading.get();
-  if (!contents) {
-    dismiss(site, crew.relays);
-    Distributed nothing;
-    for (const auto& node : site.nodes) nothing.failed.emplace(node, contents.error());
-    return nothing;
-  }
-  Distribution job{.phase = "copy",
-                   .folder = list.staging,
-                   .parcels = std::move(contents->parcels),
-                   .crew = std::move(crew),
-                   .chunk = contents->chunk,
-                   .rate = options.rate,
-                   .chains = options.chains,
-                   .direct = options.direct};
-  std::set<std::string> all;
-  for (const auto& [sha256, parcel] : job.parcels) all.insert(sha256);
-  const auto looking = look(list);
-  for (const auto& node : site.nodes) {
-    job.wanted[node] = all;
-    job.look[node] = looking;
-  }
+  unread.read = [&](Distribution& job) -> Status {
+    auto contents = read_contents(list);
+    if (!contents) return fail(contents.error());
+    job.parcels = std::move(contents->parcels);
+    job.chunk = contents->chunk;
+    std::set<std::string> all;
+    for (const auto& [sha256, parcel] : job.parcels) all.insert(sha256);
+    const auto looking = look(list);
+    for (const auto& node : site.nodes) {
+      job.wanted[node] = all;
+      job.look[node] = looking;
+    }
+    return {};
+  };
   std::map<NodeId, std::set<std::size_t>> right;
+  Distribution job{.phase = "copy", .folder = list.staging, .unread = std::move(unread), .rate = options.rate, .chains = options.chains, .direct = options.direct};
   job.wants = [&](const NodeId& node, const Observed& seen) {
     auto& there = right[node];
     for (const auto line : lines(seen.out)) {
@@ -231,32 +220,9 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
     }
     return wanted;
   };
-  auto result = distribute(site, std::move(job));
-  if (site.stop.stop_requested()) return result;
-
-  std::vector<FramedJob> jobs;
-  for (const auto& node : site.nodes) {
-    if (result.failed.contains(node)) continue;
-    FramedScript script("copy to " + node);
-    script.add({.comment = "what has arrived to its place",
-                .script = placing(list, right[node]),
-                .deadline = std::chrono::seconds(60 + list.entries.size() / entries_per_second + list.bytes / slowest_disk)});
-    jobs.push_back({node, std::move(script)});
-  }
-  for (const auto& [node, answer] : run_framed(site, std::move(jobs), "copy: to its place")) {
-    std::optional<Error> error = answer.error;
-    if (!error) {
-      const auto frame = answer.frames.find(0);
-      if (frame == answer.frames.end() || frame->second.exit_status != 0) {
-        const auto said = frame == answer.frames.end() ? std::string("the script was cut off") : clean_output(trim(frame->second.err));
-        error = Error{.fault = Fault::remote, .what = fmt::format("what arrived could not be put in its place: {}", said)};
-      }
-    }
-    if (!error) continue;
-    error->node = node;
-    result.failed.insert_or_assign(node, *error);
-  }
-  return result;
+  job.place = [&](const NodeId& node) { return placing(list, right[node]); };
+  job.place_deadline = std::chrono::seconds(60 + list.entries.size() / entries_per_second + list.bytes / slowest_disk);
+  return distribute(site, std::move(job));
 }
 
 }  // namespace podwright

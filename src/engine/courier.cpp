@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 
+#include "base/files.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
 #include "engine/pace.hpp"
+#include "engine/relays.hpp"
+#include "relay/wire.hpp"
 
 namespace podwright {
 
@@ -22,6 +26,8 @@ constexpr milliseconds is_lost{15000};
 constexpr milliseconds is_lost_at_the_end{5000};
 /// Its start: a program of a megabyte and what an earlier transfer left are read.
 constexpr milliseconds start_limit{30000};
+/// A login among thousands may take its time.
+constexpr milliseconds login_limit{120000};
 constexpr milliseconds word_every{5000};
 /// A node that receives less than half of what its predecessor did, in so many looks in a row, and has
 /// fallen a whole look behind, holds up those behind it: they go past it.
@@ -33,41 +39,96 @@ constexpr std::size_t longest_line = 4096;
 /// What is sent between two looks at what else there is to say.
 constexpr std::uint64_t frame_size = 256U << 10U;
 
-/// Its relay has ended, and everything is on its disk.
-bool succeeded(const Result<Reply>& reply) { return reply && reply->exit_status == 0; }
+/// Where a relay lies while it is started; it removes itself then.
+constexpr std::string_view relay_folder = "/var/lib/podwright";
+
+/// What runs on a node. It says what the node is; the head answers with the size of a program and the program,
+/// or with 0; one that cannot run there is answered with `another`. A relay that has everything leaves the rest
+/// of the stream to the shell that puts it in its place.
+std::string node_script(const Convoy& convoy) {
+  auto script = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n" + station_script();
+  if (!convoy.bare_of.empty()) {
+    script += "for path in";
+    for (const auto& path : convoy.bare_of) script += " " + sh::quote(path);
+    script += "; do [ ! -e \"$path\" ] || break; path=; done; [ -n \"$path\" ] || echo bare\n";
+  }
+  script += fmt::format(R"sh(echo hello
+umask 077
+relay={0}/relay-{1}
+while read -r size && [ "$size" -gt 0 ]; do
+  [ -d {0} ] || mkdir -p {0}
+  head -c "$size" | gzip -dc >"$relay" && chmod 700 "$relay" || {{ rm -f "$relay"; exit 1; }}
+  "$relay" --once
+  case $? in
+  0) {2} ;;
+  {3}) exit {3} ;;
+  esac
+  rm -f "$relay"
+  echo another
+done
+exit 1
+)sh",
+                        relay_folder, random_hex(8), convoy.place ? "exec sh -s" : "exit 0", relay::unable);
+  return script;
+}
 
 class Courier;
 
 /// One node of a transfer, and the head's words for it.
 class Member : public Feed {
  public:
-  Member(Courier& courier, const Convoy& convoy, const Convoy::Stop& where, std::uint32_t number)
-      : stop(where), id(number), courier_(courier), convoy_(convoy) {}
+  Member(Courier& courier, NodeId name) : node(std::move(name)), courier_(courier) {}
 
-  void say(const std::string& line) { words_ += line + "\n"; }
+  void say(const std::string& line) {
+    if (!ending_) words_ += line + "\n";
+  }
+  void setup(const std::string& bytes) { words_ += bytes; }
+  void send_program(std::string_view program) {
+    say(std::to_string(program.size()));
+    program_ = program;
+  }
   void feed_from(std::uint32_t object, std::uint64_t offset) {
     feeding_ = true;
     object_ = object;
     offset_ = offset;
   }
-  void end() {
+  /// The last word: of the transfer, or `0` for a node that gets no relay. Unless `more` is to be read there.
+  void end(const std::string& word, bool more = false) {
     if (ending_) return;
-    ending_ = true;
     feeding_ = false;
-    say("end");
+    say(word);
+    ending_ = true;
+    closing_ = !more;
+  }
+  /// For the shell that comes after the relay.
+  void run_there(const std::string& script) {
+    words_ += script;
+    closing_ = true;
   }
   void give_up(Error error) { gave_up_ = std::move(error); }
   [[nodiscard]] bool given() const { return gave_up_.has_value(); }
   /// Nothing is on its way to it.
-  [[nodiscard]] bool silent_to() const { return words_.empty() && out_.empty() && frame_left_ == 0; }
+  [[nodiscard]] bool silent_to() const { return words_.empty() && out_.empty() && program_.empty() && frame_left_ == 0; }
+  [[nodiscard]] bool settled() const { return ready || over || ending_ || given(); }
 
   std::string_view next() override;
+  bool stirred() override { return out_.empty() && !words_.empty() && frame_left_ == 0 && program_.empty(); }
   void taken(std::size_t bytes) override;
-  bool ended() override { return ending_ && silent_to(); }
+  bool ended() override { return closing_ && silent_to(); }
   std::optional<Error> given_up() override { return gave_up_; }
 
-  const Convoy::Stop& stop;
-  const std::uint32_t id;
+  const NodeId node;
+  Station station{};
+  bool static_relay = false;  ///< the lean one does not run there
+  bool connected = false;
+  bool greeted = false;  ///< it has said what it is
+  bool ready = false;    ///< its relay runs
+  std::string cannot{};  ///< why it gets none
+
+  // From here on: once it has its part.
+  bool takes_part = false;
+  std::uint32_t id = 0;
+  std::string address{};
   std::vector<std::uint32_t> before{};  ///< nearest first
   std::vector<std::uint32_t> behind{};  ///< those that know it
   bool started = false;
@@ -75,9 +136,11 @@ class Member : public Feed {
   std::uint64_t received = 0;
   std::uint64_t told = 0;  ///< tenths
   bool done = false;
-  bool over = false;    ///< its relay has ended
+  bool written = false; ///< to its disk
+  bool over = false;    ///< its command has ended
   bool shunned = false; ///< others were told not to ask it
   bool slow = false;    ///< for good
+  bool full = false;    ///< it has no room
   std::uint64_t seen = 0;   ///< received at the last look
   std::uint64_t peak = 0;   ///< most received between two looks
   int slow_looks = 0;
@@ -90,12 +153,14 @@ class Member : public Feed {
   void begin_frame();
 
   Courier& courier_;
-  const Convoy& convoy_;
   std::string words_;             ///< to be said
-  std::string out_;               ///< being sent; a frame's bytes come behind it
+  std::string out_;               ///< being sent; a program's or a frame's bytes come behind it
+  std::size_t out_sent_ = 0;
+  std::string_view program_;
   std::uint64_t frame_left_ = 0;
   bool feeding_ = false;
-  bool ending_ = false;
+  bool ending_ = false;   ///< the last word was said
+  bool closing_ = false;  ///< nothing comes behind it
   std::uint32_t object_ = 0;
   std::uint64_t offset_ = 0;
   std::optional<Error> gave_up_;
@@ -107,34 +172,55 @@ class Courier : public TransportObserver {
   Arrived run();
 
   Pace& pace() { return pace_; }
+  [[nodiscard]] const Load& load() const { return *load_; }
   void fed(std::uint64_t bytes) {
     fed_ += bytes;
     pace_.spent(bytes);
   }
 
-  void on_connected(const NodeId& node) override { site_.events.emit(events::NodeConnected{node}); }
+  void on_connected(const NodeId& node) override {
+    by_node_.at(node)->connected = true;
+    by_node_.at(node)->heard = Clock::now();
+    site_.events.emit(events::NodeConnected{node});
+  }
   void on_output(const NodeId& node, std::string_view bytes) override;
   void on_done(const NodeId& node, const Result<Reply>& reply) override;
   void on_tick() override;
 
  private:
   void hear(Member& member, std::string_view line);
+  void hear_before_setup(Member& member, std::string_view line);
+  void greet(Member& member);
+  void dismiss(Member& member);
+  void call_off();
+  void settle(Member& member);
+  void launch_when_ready();
+  void launch();
   void shun(Member& member);
   void welcome(Member& member);
   void progress(Member& member);
   void look_for_slow_ones();
   void end_when_all_is_done();
+  void look_for_hung_ones();
+  void begin_phase(std::string phase, std::size_t nodes);
+  void end_phase(bool ok);
+  [[nodiscard]] Error error_of(const Member& member, const Reply& reply) const;
   [[nodiscard]] bool rest_is_done(const Member& member) const;
   [[nodiscard]] std::string name_of(std::string_view id) const;
   [[nodiscard]] std::string request_of(const Member& member) const;
 
   Site& site_;
   const Convoy& convoy_;
+  std::optional<Load> load_;
   std::uint64_t total_ = 0;
   std::string token_ = random_hex(16);
   std::deque<Member> members_;
   std::map<NodeId, Member*> by_node_;
+  std::vector<Member*> crew_;  ///< those that take part, by their ids
+  std::size_t settled_ = 0;
   std::size_t arrived_ = 0;
+  std::string phase_;
+  Clock::time_point phase_begun_;
   Pace pace_;
   Clock::time_point looked_ = Clock::now();
   std::uint64_t fed_ = 0;
@@ -142,111 +228,128 @@ class Courier : public TransportObserver {
 };
 
 std::string_view Member::next() {
-  if (!out_.empty()) return out_;
+  if (out_sent_ < out_.size()) return std::string_view(out_).substr(out_sent_);
   if (frame_left_ > 0) {
     const auto allowed = courier_.pace().allow(frame_left_);
-    return convoy_.contents[object_].bytes.substr(static_cast<std::size_t>(offset_), static_cast<std::size_t>(allowed));
+    return courier_.load().contents[object_].bytes.substr(static_cast<std::size_t>(offset_), static_cast<std::size_t>(allowed));
   }
+  if (words_.empty() && !program_.empty()) return program_;
   if (words_.empty() && feeding_) begin_frame();
   out_ = std::exchange(words_, {});
+  out_sent_ = 0;
   return out_;
 }
 
 void Member::begin_frame() {
-  while (object_ < convoy_.contents.size() && offset_ >= convoy_.contents[object_].bytes.size()) {
+  const auto& contents = courier_.load().contents;
+  while (object_ < contents.size() && offset_ >= contents[object_].bytes.size()) {
     ++object_;
     offset_ = 0;
   }
-  if (object_ == convoy_.contents.size()) {
+  if (object_ == contents.size()) {
     feeding_ = false;
     return;
   }
   if (courier_.pace().allow(1) == 0) return;
-  frame_left_ = std::min<std::uint64_t>(frame_size, convoy_.contents[object_].bytes.size() - offset_);
+  frame_left_ = std::min<std::uint64_t>(frame_size, contents[object_].bytes.size() - offset_);
   say(fmt::format("data {} {} {}", object_, offset_, frame_left_));
 }
 
 void Member::taken(std::size_t bytes) {
   spoken = Clock::now();
   if (!out_.empty()) {
-    out_.erase(0, bytes);
-    return;
+    out_sent_ += bytes;
+    if (out_sent_ == out_.size()) out_.clear();
+  } else if (frame_left_ > 0) {
+    frame_left_ -= bytes;
+    offset_ += bytes;
+    courier_.fed(bytes);
+  } else {
+    program_.remove_prefix(bytes);
   }
-  frame_left_ -= bytes;
-  offset_ += bytes;
-  courier_.fed(bytes);
 }
 
 Courier::Courier(Site& site, const Convoy& convoy) : site_(site), convoy_(convoy), pace_(convoy.rate) {
-  for (const auto& content : convoy.contents) total_ += content.bytes.size();
-  for (const auto& chain : convoy.chains) {
-    std::vector<std::uint32_t> earlier;
-    for (const auto& stop : chain) {
-      const auto id = static_cast<std::uint32_t>(members_.size());
-      auto& member = members_.emplace_back(*this, convoy, stop, id);
-      for (auto each = earlier.rbegin(); each != earlier.rend() && member.before.size() < most_peers; ++each) {
-        member.before.push_back(*each);
-        members_[*each].behind.push_back(id);
-      }
-      earlier.push_back(id);
-      by_node_[stop.node] = &member;
-    }
-  }
+  for (const auto& node : convoy.nodes) by_node_[node] = &members_.emplace_back(*this, node);
 }
 
 std::string Courier::request_of(const Member& member) const {
   relay::Setup setup{.token = token_,
-                     .listen = member.stop.address,
-                     .folder = convoy_.folder,
-                     .chunk = convoy_.chunk,
+                     .listen = member.address,
+                     .folder = load_->folder,
+                     .chunk = load_->chunk,
                      .rate = convoy_.rate,
                      .deadline = convoy_.deadline,
                      .peers = member.before};
-  for (const auto id : member.behind) setup.allowed.push_back(members_[id].stop.address);
-  for (const auto& content : convoy_.contents) {
+  for (const auto id : member.behind) setup.allowed.push_back(crew_[id]->address);
+  for (const auto& content : load_->contents) {
     setup.objects.push_back({.sha256 = content.sha256, .size = content.bytes.size()});
     setup.hashes += content.hashes;
   }
   return relay::encode(setup);
 }
 
+void Courier::begin_phase(std::string phase, std::size_t nodes) {
+  phase_ = std::move(phase);
+  phase_begun_ = Clock::now();
+  site_.events.emit(events::PhaseStarted{phase_, nodes});
+}
+
+void Courier::end_phase(bool ok) {
+  site_.events.emit(events::PhaseFinished{phase_, ok, std::chrono::duration_cast<milliseconds>(Clock::now() - phase_begun_)});
+}
+
 Arrived Courier::run() {
-  site_.events.emit(events::PhaseStarted{convoy_.phase, members_.size()});
-  const auto begun = Clock::now();
+  begin_phase(convoy_.phase + ": getting ready", members_.size());
   std::vector<Request> requests;
   for (auto& member : members_) {
-    member.heard = begun;
-    requests.push_back({.node = member.stop.node,
-                        .command = "exec " + sh::quote(member.stop.program) + " --once",
-                        .input = request_of(member),
+    member.heard = Clock::now();
+    requests.push_back({.node = member.node,
+                        .command = "sh -c " + sh::quote(node_script(convoy_)),
                         .feed = &member,
                         .deadline = convoy_.deadline,
                         .max_output = 64U << 10U});
   }
   const auto replies = site_.transport.run(requests, this, site_.stop);
   for (auto& member : members_) {
-    result_.received[member.stop.node] = member.received;
-    const auto& reply = replies.at(member.stop.node);
-    if (member.done && succeeded(reply)) continue;
-    Error error;
-    if (!member.complaint.empty()) {
-      error = {.fault = Fault::remote, .what = member.complaint};
-    } else if (reply) {
-      const auto said = clean_output(trim(reply->err));
-      error = {.fault = Fault::remote,
-               .what = fmt::format("its relay ended with exit status {}{}", reply->exit_status,
-                                   said.empty() ? "" : ": " + said.substr(0, 200))};
-    } else {
-      error = reply.error();
+    const auto& reply = replies.at(member.node);
+    if (member.takes_part) result_.received[member.node] = member.received;
+    if (!reply) {
+      auto error = reply.error();
+      error.node = member.node;
+      (member.ready ? result_.lost : result_.failed).emplace(member.node, std::move(error));
+    } else if (member.takes_part && member.written && reply->exit_status == 0) {
+      result_.done.insert(member.node);
+    } else if (member.full || member.written) {
+      auto error = error_of(member, *reply);
+      error.node = member.node;
+      result_.failed.emplace(member.node, std::move(error));
+    } else if (!result_.called_off) {
+      site_.events.debug(fmt::format("{}: {}; it is served over SSH", member.node, error_of(member, *reply).what));
     }
-    if (reply) result_.unable.push_back(member.stop.node);
-    error.node = member.stop.node;
-    result_.failed.emplace(member.stop.node, std::move(error));
   }
   result_.fed = fed_;
-  site_.events.emit(events::PhaseFinished{convoy_.phase, result_.failed.empty(),
-                                          std::chrono::duration_cast<milliseconds>(Clock::now() - begun)});
+  end_phase(result_.called_off || result_.done.size() == members_.size());
   return std::move(result_);
+}
+
+/// Why it does not have everything, though its command ended.
+Error Courier::error_of(const Member& member, const Reply& reply) const {
+  Error error{.fault = Fault::remote, .what = {}};
+  const auto said = clean_output(trim(reply.err)).substr(0, 400);
+  if (member.full) {
+    error.what = member.complaint;
+    error.hint = "make room on its file system";
+  } else if (member.written) {
+    return not_placed(reply.err);
+  } else if (!member.complaint.empty()) {
+    error.what = member.complaint;
+  } else if (!member.cannot.empty()) {
+    error.what = "it gets no relay: " + member.cannot;
+  } else {
+    error.what = fmt::format("its relay ended with exit status {}{}", reply.exit_status, said.empty() ? "" : ": " + said);
+  }
+  return error;
 }
 
 void Courier::on_output(const NodeId& node, std::string_view bytes) {
@@ -259,19 +362,113 @@ void Courier::on_output(const NodeId& node, std::string_view bytes) {
     if (member.torn.size() > longest_line) member.torn.resize(longest_line);
     if (end == std::string_view::npos) return;
     bytes.remove_prefix(end + 1);
-    hear(member, std::exchange(member.torn, {}));
+    const auto line = std::exchange(member.torn, {});
+    if (member.takes_part) hear(member, line);
+    else hear_before_setup(member, line);
+  }
+}
+
+void Courier::hear_before_setup(Member& member, std::string_view line) {
+  if (!member.greeted) {
+    if (line == "hello") greet(member);
+    else read_station(line, member.station);
+  } else if (line == "ready" && !member.ready) {
+    member.ready = true;
+    if (result_.called_off) return dismiss(member);
+    settle(member);
+  } else if (line == "another" && !member.ready) {
+    site_.events.debug(fmt::format("{}: the {} relay does not run there", member.node, member.static_relay ? "static" : "lean"));
+    const auto program = relay_program(member.station.machine, RelayKind::static_program);
+    if (!std::exchange(member.static_relay, true) && !program.empty() && !result_.called_off) return member.send_program(program);
+    member.cannot = "none runs there";
+    member.end("0");
+    settle(member);
+  }
+}
+
+/// It has said what it is: it gets its relay.
+void Courier::greet(Member& member) {
+  member.greeted = true;
+  const auto& station = member.station;
+  if (!convoy_.bare_of.empty() && !station.bare) call_off();
+  if (result_.called_off) return dismiss(member);
+  auto program = relay_program(station.machine, RelayKind::lean_program);
+  if (program.empty()) {
+    member.static_relay = true;
+    program = relay_program(station.machine, RelayKind::static_program);
+  }
+  if (!station.unpacks) member.cannot = "it has no gzip";
+  else if (program.empty()) member.cannot = "there is none for " + station.machine;
+  if (member.cannot.empty()) return member.send_program(program);
+  member.end("0");
+  settle(member);
+}
+
+/// Lets it go as soon as it reads what it is told: not amid a program.
+void Courier::dismiss(Member& member) {
+  if (member.over || !member.greeted) return;
+  if (member.ready) member.end("end");
+  else if (member.silent_to()) member.end("0");
+}
+
+void Courier::call_off() {
+  if (load_ || std::exchange(result_.called_off, true)) return;
+  for (auto& member : members_) dismiss(member);
+}
+
+/// One node less to wait for.
+void Courier::settle(Member& member) {
+  if (load_ || result_.called_off) return;
+  site_.events.emit(events::Progress{phase_, ++settled_, members_.size(), member.node});
+  launch_when_ready();
+}
+
+void Courier::launch_when_ready() {
+  if (load_ || result_.called_off || !std::ranges::all_of(members_, &Member::settled)) return;
+  std::map<NodeId, Station> ready;
+  for (const auto& member : members_) {
+    if (member.ready && !member.over && !member.given()) ready.emplace(member.node, member.station);
+  }
+  load_ = convoy_.load(ready);
+  if (load_) launch();
+}
+
+void Courier::launch() {
+  for (const auto& content : load_->contents) total_ += content.bytes.size();
+  for (const auto& chain : load_->chains) {
+    std::vector<std::uint32_t> earlier;
+    for (const auto& stop : chain) {
+      auto& member = *by_node_.at(stop.node);
+      member.id = static_cast<std::uint32_t>(crew_.size());
+      member.takes_part = true;
+      member.address = stop.address;
+      member.heard = Clock::now();
+      crew_.push_back(&member);
+      for (auto each = earlier.rbegin(); each != earlier.rend() && member.before.size() < most_peers; ++each) {
+        member.before.push_back(*each);
+        crew_[*each]->behind.push_back(member.id);
+      }
+      earlier.push_back(member.id);
+    }
+  }
+  end_phase(crew_.size() == members_.size());
+  begin_phase(convoy_.phase, crew_.size());
+  looked_ = Clock::now();
+  for (auto* member : crew_) member->setup(request_of(*member));
+  for (auto& member : members_) {
+    if (!member.takes_part && member.ready) dismiss(member);
   }
 }
 
 std::string Courier::name_of(std::string_view id) const {
   std::uint64_t number = 0;
-  return relay::parse(id, number) && number < members_.size() ? members_[number].stop.node : "this machine";
+  return relay::parse(id, number) && number < crew_.size() ? crew_[number]->node : "this machine";
 }
 
 void Courier::hear(Member& member, std::string_view line) {
   const auto parts = relay::words(line);
-  if (parts.empty()) return;
-  const auto& node = member.stop.node;
+  if (parts.empty() || member.written) return;
+  const auto& node = member.node;
   const auto rest = clean_output(line.substr(std::min(line.size(), parts[0].size() + 1)));
   std::uint64_t first = 0;
   std::uint64_t second = 0;
@@ -284,24 +481,30 @@ void Courier::hear(Member& member, std::string_view line) {
     member.started = true;
     member.port = first;
     welcome(member);
-  } else if (parts[0] == "need" && two && first <= convoy_.contents.size()) {
+  } else if (parts[0] == "need" && two && first <= load_->contents.size()) {
     member.feed_from(static_cast<std::uint32_t>(first), second);
   } else if (parts[0] == "from" && parts.size() == 2) {
     site_.events.debug(fmt::format("{} takes from {}", node, name_of(parts[1])));
-  } else if (parts[0] == "bad" && two && parts.size() == 4 && first < convoy_.contents.size()) {
+  } else if (parts[0] == "bad" && two && parts.size() == 4 && first < load_->contents.size()) {
     site_.events.warn(fmt::format("{}: chunk {} of {} from {} was damaged; it is fetched again from another", node, second,
-                                  convoy_.contents[first].name, name_of(parts[3])));
+                                  load_->contents[first].name, name_of(parts[3])));
   } else if (parts[0] == "lost" && one) {
     const auto why = rest.substr(std::min(rest.size(), parts[1].size() + 1));
     site_.events.debug(fmt::format("{} leaves {}: {}", node, name_of(parts[1]), why));
   } else if (parts[0] == "done") {
     if (!std::exchange(member.done, true)) ++arrived_;
     member.received = total_;
-    site_.events.emit(events::Progress{convoy_.phase, arrived_, members_.size(), node});
+    site_.events.emit(events::Progress{phase_, arrived_, crew_.size(), node});
     end_when_all_is_done();
-  } else if (parts[0] == "failed") {
-    member.complaint = rest.substr(0, 400);
-    member.end();
+  } else if (parts[0] == "written" && member.done) {
+    member.written = true;
+    // All of it is read before any of it runs, and nothing that runs reads on.
+    if (convoy_.place) member.run_there("{ :\n" + convoy_.place(node) + "\n} </dev/null\n");
+  } else if (parts[0] == "failed" || (parts[0] == "full" && two)) {
+    member.full = parts[0] == "full";
+    member.complaint = member.full ? fmt::format("{} has room for {}, and {} are to come", load_->folder, human_bytes(first), human_bytes(second))
+                                   : rest.substr(0, 400);
+    member.end("end");
     shun(member);
   }
 }
@@ -312,92 +515,120 @@ void Courier::progress(Member& member) {
   const auto now = member.received * 10 / total_;
   if (now <= member.told) return;
   member.told = now;
-  site_.events.emit(events::Progress{convoy_.phase, arrived_, members_.size(), fmt::format("{} {} %", member.stop.node, now * 10)});
+  site_.events.emit(events::Progress{phase_, arrived_, crew_.size(), fmt::format("{} {} %", member.node, now * 10)});
 }
 
 /// Those behind it go to the one before.
 void Courier::shun(Member& member) {
   if (std::exchange(member.shunned, true)) return;
-  for (const auto id : member.behind) members_[id].say(fmt::format("gone {}", member.id));
+  for (const auto id : member.behind) crew_[id]->say(fmt::format("gone {}", member.id));
 }
 
 void Courier::welcome(Member& member) {
   member.shunned = false;
-  for (const auto id : member.behind) members_[id].say(fmt::format("peer {} {} {}", member.id, member.stop.address, member.port));
+  for (const auto id : member.behind) crew_[id]->say(fmt::format("peer {} {} {}", member.id, member.address, member.port));
 }
 
 void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {
   auto& member = *by_node_.at(node);
+  const bool counted = member.settled();
   member.over = true;
-  shun(member);
-  if (!member.done || !succeeded(reply)) {
-    Error error = reply ? Error{.fault = Fault::remote, .what = member.complaint.empty() ? "its relay ended" : member.complaint} : reply.error();
+  const bool failed = !reply || (member.takes_part && (!member.written || reply->exit_status != 0));
+  if (failed) {
+    auto error = reply ? error_of(member, *reply) : reply.error();
     error.node = node;
     site_.events.emit(events::NodeFailed{node, std::move(error)});
   }
-  end_when_all_is_done();
+  if (member.takes_part) {
+    shun(member);
+    end_when_all_is_done();
+  } else if (!counted) {
+    settle(member);
+  }
 }
 
 void Courier::end_when_all_is_done() {
-  if (!std::ranges::all_of(members_, [](const Member& each) { return each.done || each.over || each.given(); })) return;
-  for (auto& member : members_) member.end();
+  if (!std::ranges::all_of(crew_, [](const Member* each) { return each->done || each->over || each->given(); })) return;
+  for (auto* member : crew_) member->end("end", member->done && convoy_.place);
 }
 
 bool Courier::rest_is_done(const Member& member) const {
-  return std::ranges::all_of(members_, [&](const Member& each) { return &each == &member || each.done || each.over || !each.started; });
+  return std::ranges::all_of(crew_, [&](const Member* each) { return each == &member || each->done || each->over || !each->started; });
 }
 
 void Courier::look_for_slow_ones() {
+  for (auto* member : crew_) {
+    const auto got = member->received - std::min(member->received, member->seen);
+    member->seen = member->received;
+    member->peak = std::max(member->peak, got);
+    if (member->slow || member->done || member->over || member->behind.empty()) continue;
+    const auto source = std::ranges::find_if(member->before, [&](std::uint32_t each) { return !crew_[each]->slow && !crew_[each]->over; });
+    if (source == member->before.end()) continue;
+    const auto& ahead = *crew_[*source];
+    const bool behind = ahead.received > member->received && ahead.received - member->received > ahead.peak;
+    member->slow_looks = behind && got * 2 < ahead.peak ? member->slow_looks + 1 : 0;
+    if (member->slow_looks < most_slow_looks) continue;
+    member->slow = true;
+    shun(*member);
+    site_.events.warn(fmt::format("{} is slow: it receives {} a second and {} {}; those behind it go past it", member->node,
+                                  human_bytes(got * 1000 / look_every.count()), ahead.node, human_bytes(ahead.peak * 1000 / look_every.count())));
+  }
+}
+
+/// One that does not get as far as a relay must not hold up all others.
+void Courier::look_for_hung_ones() {
+  const auto now = Clock::now();
   for (auto& member : members_) {
-    const auto got = member.received - std::min(member.received, member.seen);
-    member.seen = member.received;
-    member.peak = std::max(member.peak, got);
-    if (member.slow || member.done || member.over || member.behind.empty()) continue;
-    const auto source = std::ranges::find_if(member.before, [&](std::uint32_t each) { return !members_[each].slow && !members_[each].over; });
-    if (source == member.before.end()) continue;
-    const auto& ahead = members_[*source];
-    const bool behind = ahead.received > member.received && ahead.received - member.received > ahead.peak;
-    member.slow_looks = behind && got * 2 < ahead.peak ? member.slow_looks + 1 : 0;
-    if (member.slow_looks < most_slow_looks) continue;
-    member.slow = true;
-    shun(member);
-    site_.events.warn(fmt::format("{} is slow: it receives {} a second and {} {}; those behind it go past it", member.stop.node,
-                                  human_bytes(got * 1000 / look_every.count()), ahead.stop.node, human_bytes(ahead.peak * 1000 / look_every.count())));
+    const auto limit = member.connected || member.greeted ? start_limit : login_limit;
+    if (member.settled() || now - std::max(member.heard, member.spoken) < limit) continue;
+    member.give_up({.fault = Fault::timeout, .what = fmt::format("its relay did not start within {}", human_duration(limit))});
+    settle(member);
   }
 }
 
 void Courier::on_tick() {
   const auto now = Clock::now();
+  for (auto& member : members_) {
+    if (!member.ready || member.over || !member.silent_to() || now - member.spoken <= word_every) continue;
+    member.say("alive");
+    member.spoken = now;
+  }
+  if (!load_) {
+    look_for_hung_ones();
+    launch_when_ready();
+    return;
+  }
   if (now - looked_ >= look_every) {
     looked_ = now;
     look_for_slow_ones();
   }
   // When nobody is heard, it is us.
-  const bool deaf = std::ranges::none_of(members_, [&](const Member& each) { return !each.over && now - each.heard < is_silent; });
-  for (auto& member : members_) {
-    if (member.over || member.given()) continue;
-    if (member.silent_to() && now - member.spoken > word_every) {
-      member.say("alive");
-      member.spoken = now;
-    }
-    const auto quiet = now - member.heard;
-    if (!member.started) {
-      if (quiet > start_limit) member.give_up({.fault = Fault::timeout, .what = fmt::format("its relay did not start within {}", human_duration(start_limit))});
-      if (quiet > start_limit / 6) shun(member);
+  const bool deaf = std::ranges::none_of(crew_, [&](const Member* each) { return !each->over && now - each->heard < is_silent; });
+  for (auto* member : crew_) {
+    // What is put in its place is silent, and has its deadline.
+    if (member->over || member->given() || member->written) continue;
+    const auto quiet = now - member->heard;
+    if (!member->started) {
+      if (quiet > start_limit) member->give_up({.fault = Fault::timeout, .what = fmt::format("its relay did not start within {}", human_duration(start_limit))});
+      if (quiet > start_limit / 6) shun(*member);
       continue;
     }
     if (deaf) continue;
-    if (quiet > is_silent) shun(member);
-    if (quiet > is_lost || (quiet > is_lost_at_the_end && rest_is_done(member))) {
-      member.give_up({.fault = Fault::unreachable,
-                      .what = fmt::format("it said nothing for {} in the midst of the transfer",
-                                          human_duration(std::chrono::duration_cast<milliseconds>(quiet))),
-                      .hint = "what it has received stays there: the next attempt goes on from it"});
+    if (quiet > is_silent) shun(*member);
+    if (quiet > is_lost || (quiet > is_lost_at_the_end && rest_is_done(*member))) {
+      member->give_up({.fault = Fault::unreachable,
+                       .what = fmt::format("it said nothing for {} in the midst of the transfer",
+                                           human_duration(std::chrono::duration_cast<milliseconds>(quiet))),
+                       .hint = "what it has received stays there: the next attempt goes on from it"});
     }
   }
 }
 
 }  // namespace
+
+Error not_placed(std::string_view said) {
+  return {.fault = Fault::remote, .what = "what arrived could not be put in its place: " + clean_output(trim(said)).substr(0, 1000)};
+}
 
 Arrived run_convoy(Site& site, const Convoy& convoy) { return Courier(site, convoy).run(); }
 

@@ -1,28 +1,26 @@
-/// The head's side of a transfer by relays: starts them, tells each of its predecessors, feeds those
-/// that have none, and hears of what they do. Nothing here blocks: it is called by the transport.
+/// The head's side of a transfer by relays: brings them to the nodes, tells each of its predecessors, feeds
+/// those that have none, hears of what they do, and has what arrived put where it belongs. All of that is one
+/// command on each node. Nothing here blocks: it is called by the transport.
 #pragma once
 
 #include <chrono>
-#include <deque>
+#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/files.hpp"
 #include "engine/site.hpp"
-#include "relay/wire.hpp"
+#include "engine/station.hpp"
 
 namespace podwright {
 
-/// What one transfer by relays is about.
-struct Convoy {
-  std::string phase;
-  std::string folder;
-  std::uint64_t rate = 0;
+/// What is sent, and along which chains.
+struct Load {
+  std::string folder;  ///< on the nodes
   std::uint64_t chunk = 0;
-  std::chrono::seconds deadline{3600};
   struct Content {
     std::string name;
     std::string sha256;
@@ -33,18 +31,37 @@ struct Convoy {
   struct Stop {
     NodeId node;
     std::string address;  ///< where its neighbours reach it
-    std::string program;  ///< its relay's file
   };
   std::vector<std::vector<Stop>> chains{};
 };
 
-struct Arrived {
-  std::map<NodeId, Error> failed;
-  /// Of `failed`: these can be reached, but their relay could not do its part.
-  std::vector<NodeId> unable;
-  std::map<NodeId, std::uint64_t> received;
-  std::uint64_t fed = 0;
+/// What one transfer by relays is about.
+struct Convoy {
+  std::string phase;
+  std::vector<NodeId> nodes{};
+  /// Nothing is known of the nodes yet. The transfer is called off as soon as one of them has one of these
+  /// paths: what it lacks has to be asked then.
+  std::vector<std::string> bare_of{};
+  std::uint64_t rate = 0;
+  std::chrono::seconds deadline{3600};
+  /// Asked now and then once relays wait on all nodes that can have one: `ready`. Nothing: it is not known yet.
+  std::function<std::optional<Load>(const std::map<NodeId, Station>& ready)> load{};
+  /// sh that a node runs once it has everything; null: nothing is left to do.
+  std::function<std::string(const NodeId&)> place{};
 };
+
+/// A node that is in neither of these could not take part, and can be served in another way.
+struct Arrived {
+  std::set<NodeId> done{};            ///< have everything, and in its place
+  std::map<NodeId, Error> failed{};   ///< no other way would help
+  std::map<NodeId, Error> lost{};     ///< their connection broke in the midst of it
+  std::map<NodeId, std::uint64_t> received{};
+  std::uint64_t fed = 0;
+  bool called_off = false;
+};
+
+/// For a node whose Convoy::place failed.
+Error not_placed(std::string_view said);
 
 Arrived run_convoy(Site& site, const Convoy& convoy);
 

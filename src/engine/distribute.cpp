@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <future>
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
@@ -25,8 +26,6 @@ namespace {
 /// The slowest link and disk that a transfer is given time for, in bytes a second.
 constexpr std::uint64_t slowest_link = 1U << 20U;
 constexpr std::uint64_t slowest_disk = 20U << 20U;
-/// Where a relay lies while it is started; it removes itself then.
-constexpr std::string_view relay_folder = "/var/lib/podwright";
 constexpr std::uint64_t room_to_spare = 16U << 20U;
 constexpr std::size_t most_paths = 100;
 
@@ -34,36 +33,15 @@ std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
   return std::chrono::seconds(60) + std::chrono::seconds(bytes / speed);
 }
 
-/// Prints what read_about() reads.
-std::string about(const std::string& folder) {
-  return fmt::format("set -- ${{SSH_CONNECTION:-}}\n"
-                     "echo \"address ${{3:-}}\"\n"
-                     "machine=$(uname -m); echo \"machine $machine\"\n"
-                     "! command -v gzip >/dev/null || echo unpacks\n"
-                     "d={}\n"
-                     "while [ ! -d \"$d\" ]; do d=${{d%/*}}; d=${{d:-/}}; done\n"
-                     "set -- $(df -Pk \"$d\")\n"  // seven words of heading, then six
-                     "echo \"room ${{11:-}}\"\n",
-                     sh::quote(folder));
-}
-
-void read_about(std::string_view out, Station& station) {
-  for (const auto line : lines(out)) {
-    const auto parts = words(line);
-    if (parts.empty()) continue;
-    const auto value = parts.size() > 1 ? std::string(parts[1]) : std::string();
-    if (parts[0] == "address") station.address = value;
-    else if (parts[0] == "machine") station.machine = value;
-    else if (parts[0] == "unpacks") station.unpacks = true;
-    else if (parts[0] == "bare") station.bare = true;
-    else if (const auto kilobytes = to_int(value); parts[0] == "room" && kilobytes) station.room = static_cast<std::uint64_t>(*kilobytes) * 1024;
-  }
-}
-
 FramedScript question(const Distribution& job, const NodeId& node, const std::set<std::string>& wanted) {
   FramedScript script(job.phase);
   const auto folder = sh::quote(job.folder);
-  script.add({.comment = "the machine", .script = about(job.folder)});
+  script.add({.comment = "the machine",
+              .script = station_script() + fmt::format("d={}\n"
+                                                       "while [ ! -d \"$d\" ]; do d=${{d%/*}}; d=${{d:-/}}; done\n"
+                                                       "set -- $(df -Pk \"$d\")\n"  // seven words of heading, then six
+                                                       "echo \"room ${{11:-}}\"\n",
+                                                       folder)});
   std::string list;
   std::uint64_t bytes = 0;
   for (const auto& sha256 : wanted) {
@@ -83,7 +61,9 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
 
 Station read_station(const FramedResult& answer) {
   Station station;
-  if (const auto found = answer.frames.find(0); found != answer.frames.end()) read_about(found->second.out, station);
+  if (const auto found = answer.frames.find(0); found != answer.frames.end()) {
+    for (const auto line : lines(found->second.out)) read_station(line, station);
+  }
   if (const auto found = answer.frames.find(1); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) {
       const auto parts = words(line);
@@ -136,42 +116,10 @@ bool relays_pay(std::uint64_t bytes, std::size_t nodes, std::size_t relay) {
   return bytes >= 4 * relay || bytes * (nodes - 1) > relay * nodes;
 }
 
-/// Puts relays on nodes of one kind, as `uname -m` names it. `before` is sh that is run first; what it prints
-/// are the stations. A lean relay where it runs, else a static one.
-Crew place_relays(Site& site, std::vector<NodeId> nodes, const std::string& machine, std::string before = "", std::string phase = "") {
-  constexpr int other_machine = 10;
-  Crew crew;
-  for (const auto kind : {RelayKind::lean_program, RelayKind::static_program}) {
-    const auto program = relay_program(machine, kind);
-    if (program.empty() || nodes.empty()) continue;
-    const auto path = fmt::format("{}/relay-{}", relay_folder, random_hex(8));
-    const auto script = before + fmt::format("[ \"${{machine:-$(uname -m)}}\" = {2} ] || exit {3}\n"
-                                             "umask 077; [ -d {0} ] || mkdir -p {0}; gzip -dc > {1} && chmod 700 {1} && {1} --runs || {{ rm -f {1}; exit 1; }}",
-                                             relay_folder, path, sh::quote(machine), other_machine);
-    std::vector<Request> requests;
-    for (const auto& node : nodes) {
-      requests.push_back({.node = node,
-                          .command = "sh -c " + sh::quote(script),
-                          .attached = program,
-                          .deadline = time_for(program.size() * nodes.size(), slowest_link),
-                          .max_output = 4096});
-    }
-    nodes.clear();
-    for (auto& [node, reply] : run_requests(site, requests, phase)) {
-      if (!reply) {
-        crew.failed.emplace(node, std::move(reply.error()));
-        continue;
-      }
-      if (!before.empty()) read_about(reply->out, crew.stations[node]);
-      if (reply->exit_status == 0) crew.relays.emplace(node, path);
-      else if (reply->exit_status != other_machine) nodes.push_back(node);
-      if (reply->exit_status == 1) site.events.debug(fmt::format("{}: a relay cannot run there: {}", node, clean_output(trim(reply->err))));
-    }
-    before.clear();
-    phase.clear();
-  }
-  return crew;
-}
+/// As chunks of files, with the digest of each.
+using Contents = std::vector<Load::Content>;
+
+bool is_ready(const std::future<Result<Contents>>& future) { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
 
 /// A transfer as it goes on.
 class Transfer {
@@ -182,15 +130,21 @@ class Transfer {
  private:
   void ask(const std::set<NodeId>& nodes);
   void ask_again();
+  void unasked();
   void open_files();
   void look_for_room();
   void by_relays();
   void by_ssh();
+  void to_its_place();
+  Result<Contents> read_contents(const std::set<std::string>& files, std::uint64_t chunk) const;
+  [[nodiscard]] std::optional<Load> load(Contents contents, std::uint64_t chunk, const std::vector<NodeId>& nodes) const;
+  bool convey(Convoy convoy, std::uint64_t bytes);
   void failed(const NodeId& node, Error error) {
     error.node = node;
     lacking_.erase(node);
     result_.failed.insert_or_assign(node, std::move(error));
   }
+  [[nodiscard]] std::string address_of(const NodeId& node, const Station& station) const;
   [[nodiscard]] std::uint64_t slowest() const { return job_.rate == 0 ? slowest_link : std::min(slowest_link, job_.rate); }
   [[nodiscard]] std::uint64_t bytes_of(const std::set<std::string>& files) const {
     std::uint64_t bytes = 0;
@@ -203,6 +157,8 @@ class Transfer {
   std::map<NodeId, Station> stations_;
   std::map<NodeId, std::set<std::string>> lacking_;  ///< by nodes that have not failed
   std::map<NodeId, Error> lost_;  ///< their connection broke while they received
+  std::set<NodeId> placed_;       ///< have everything, and in its place
+  std::set<NodeId> unable_;       ///< cannot take part in a convoy
   std::map<std::string, MappedFile> files_;
   Distributed result_;
 };
@@ -211,13 +167,7 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
   std::vector<FramedJob> jobs;
   for (const auto& node : nodes) {
     const auto& wanted = job_.wanted.at(node);
-    if (wanted.empty()) continue;
-    if (const auto known = job_.crew.stations.extract(node); known && known.mapped().bare) {
-      stations_.insert_or_assign(node, known.mapped());
-      lacking_[node] = wanted;
-    } else {
-      jobs.push_back({node, question(job_, node, wanted)});
-    }
+    if (!wanted.empty()) jobs.push_back({node, question(job_, node, wanted)});
   }
   if (jobs.empty()) return;
   for (const auto& [node, answer] : run_framed(site_, std::move(jobs), job_.phase + ": what is there")) {
@@ -236,7 +186,11 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
 
 /// Nodes that were lost midway, once: one that rebooted, or whose cable was out, is back by now.
 void Transfer::ask_again() {
-  if (lost_.empty() || site_.stop.stop_requested()) return;
+  if (lost_.empty()) return;
+  if (site_.stop.stop_requested()) {
+    for (const auto& [node, error] : lost_) failed(node, error);
+    return;
+  }
   std::set<NodeId> nodes;
   for (const auto& [node, error] : lost_) nodes.insert(node);
   ask(nodes);
@@ -278,80 +232,139 @@ void Transfer::open_files() {
   }
 }
 
+/// An address that its neighbours can use. The one that we reach it at is one that it has; sudo hides it.
+std::string Transfer::address_of(const NodeId& node, const Station& station) const {
+  const auto* known = site_.inventory.find(node);
+  return plain_address(station.address.empty() && known != nullptr ? known->address : station.address);
+}
+
+Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std::uint64_t chunk) const {
+  Contents contents;
+  for (const auto& sha256 : files) {
+    const auto bytes = files_.at(sha256).bytes();
+    const auto& parcel = job_.parcels.at(sha256);
+    const bool known = job_.chunk == chunk && (bytes.empty() || !parcel.hashes.empty());
+    const auto digest = known ? ChunkedDigest{.sha256 = sha256, .chunks = parcel.hashes} : chunked_sha256(bytes, chunk);
+    if (digest.sha256 != sha256) {
+      return fail(Fault::internal, fmt::format("{} changed while it was being sent", parcel.path.string()), "try again when nobody writes to it");
+    }
+    contents.push_back({.name = parcel.name, .sha256 = sha256, .bytes = bytes, .hashes = digest.chunks});
+  }
+  return contents;
+}
+
+/// For these nodes, which wait.
+std::optional<Load> Transfer::load(Contents contents, std::uint64_t chunk, const std::vector<NodeId>& nodes) const {
+  std::vector<NodeId> reachable;
+  for (const auto& node : nodes) {
+    if (job_.direct || !address_of(node, stations_.at(node)).empty()) reachable.push_back(node);
+    else site_.events.debug(fmt::format("{} cannot relay: its IP address is not known", node));
+  }
+  Load load{.folder = job_.folder, .chunk = chunk, .contents = std::move(contents)};
+  std::uint64_t bytes = 0;
+  for (const auto& content : load.contents) bytes += content.bytes.size();
+  for (const auto& chain : chains(site_.inventory, reachable, bytes, job_.direct ? reachable.size() : job_.chains)) {
+    auto& stops = load.chains.emplace_back();
+    for (const auto& node : chain) stops.push_back({.node = node, .address = address_of(node, stations_.at(node))});
+  }
+  return load;
+}
+
+/// What it does not do is left in `lacking_`. False: it was called off.
+bool Transfer::convey(Convoy convoy, std::uint64_t bytes) {
+  convoy.rate = job_.rate;
+  convoy.deadline = 2 * time_for(bytes, slowest()) + job_.place_deadline;
+  convoy.place = job_.place;
+  auto arrived = run_convoy(site_, convoy);
+  for (auto& [node, error] : arrived.failed) failed(node, std::move(error));
+  if (arrived.called_off) return false;
+  result_.sent_by_head += arrived.fed;
+  for (const auto& [node, received] : arrived.received) result_.received[node] += received;
+  for (const auto& node : arrived.done) {
+    lacking_.erase(node);
+    placed_.insert(node);
+  }
+  for (auto& [node, error] : arrived.lost) {
+    lacking_.erase(node);
+    lost_.insert_or_assign(node, std::move(error));
+  }
+  for (const auto& node : convoy.nodes) {
+    if (lacking_.contains(node)) unable_.insert(node);
+  }
+  return true;
+}
+
 void Transfer::by_relays() {
   // Nodes that lack the same go together.
   std::map<std::set<std::string>, std::vector<NodeId>> groups;
   for (const auto& node : site_.nodes) {
-    const auto found = lacking_.find(node);
-    if (found == lacking_.end()) continue;
-    auto& station = stations_.at(node);
-    // The address that we reach it at is one that it has; sudo hides it.
-    const auto* known = site_.inventory.find(node);
-    if (station.address.empty() && known != nullptr) station.address = known->address;
-    station.address = plain_address(station.address);
-    const auto why_not = !station.unpacks                                                         ? "it has no gzip"
-                         : relay_program(station.machine, RelayKind::static_program).empty() ? "there is no relay for " + station.machine
-                         : station.address.empty() && !job_.direct                           ? "its IP address is not known"
-                                                                                             : std::string();
-    if (!why_not.empty()) {
-      site_.events.debug(fmt::format("{} cannot relay: {}", node, why_not));
-      continue;
-    }
-    groups[found->second].push_back(node);
+    if (const auto found = lacking_.find(node); found != lacking_.end() && !unable_.contains(node)) groups[found->second].push_back(node);
   }
-  for (auto& [lacks, nodes] : groups) {
+  for (const auto& [lacks, nodes] : groups) {
     if (site_.stop.stop_requested()) return;
     const auto bytes = bytes_of(lacks);
-    if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size())) continue;
+    const auto relay = relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size();
+    if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay)) continue;
+    const auto chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes);
+    auto reading = std::async(std::launch::async, [&] { return read_contents(lacks, chunk); });
+    std::optional<Error> unreadable;
+    Convoy convoy{.phase = job_.phase, .nodes = nodes};
+    convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
+      if (!is_ready(reading)) return std::nullopt;
+      auto contents = reading.get();
+      if (!contents) unreadable = contents.error();
+      if (unreadable) return Load{};
+      std::vector<NodeId> waiting;
+      std::ranges::copy_if(nodes, std::back_inserter(waiting), [&](const auto& node) { return ready.contains(node); });
+      return load(std::move(*contents), chunk, waiting);
+    };
+    convey(std::move(convoy), bytes);
+    if (!unreadable) continue;
+    for (const auto& node : nodes) failed(node, *unreadable);
+  }
+}
 
-    std::map<NodeId, std::string> placed;
-    std::map<std::string, std::vector<NodeId>> without;  // by machine
-    for (const auto& node : nodes) {
-      if (auto ready = job_.crew.relays.extract(node)) placed.insert(std::move(ready));
-      else without[stations_.at(node).machine].push_back(node);
+/// Relays go to all nodes while the files are read. Where a node has something already, nothing comes of that.
+void Transfer::unasked() {
+  const auto& unread = *job_.unread;
+  utsname own{};
+  const auto relay = uname(&own) == 0 ? relay_program(static_cast<const char*>(own.machine), RelayKind::lean_program).size() : 0;
+  const auto bytes = unread.bytes;
+  std::optional<Result<Contents>> contents;
+  std::set<std::string> all;
+  auto reading = std::async(std::launch::async, [&]() -> Result<Contents> {
+    if (auto read = unread.read(job_); !read) return fail(read.error());
+    for (const auto& [node, wanted] : job_.wanted) all.insert(wanted.begin(), wanted.end());
+    for (const auto& sha256 : all) {
+      auto file = MappedFile::open(job_.parcels.at(sha256).path);
+      if (!file) return fail(file.error());
+      files_.emplace(sha256, std::move(*file));
     }
-    for (const auto& [machine, some] : without) placed.merge(place_relays(site_, some, machine).relays);
-    std::erase_if(nodes, [&](const NodeId& node) { return !placed.contains(node); });
-    Convoy convoy{.phase = job_.phase,
-                  .folder = job_.folder,
-                  .rate = job_.rate,
-                  .chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes),
-                  .deadline = 2 * time_for(bytes, slowest())};
-    for (const auto& sha256 : lacks) {
-      const auto content = files_.at(sha256).bytes();
-      const auto& parcel = job_.parcels.at(sha256);
-      const bool known = job_.chunk != 0 && (content.empty() || !parcel.hashes.empty());
-      const auto digest = known ? ChunkedDigest{.sha256 = sha256, .chunks = parcel.hashes} : chunked_sha256(content, convoy.chunk);
-      if (digest.sha256 != sha256) {
-        for (const auto& node : nodes) {
-          failed(node, {.fault = Fault::internal,
-                        .what = fmt::format("{} changed while it was being sent", parcel.path.string()),
-                        .hint = "try again when nobody writes to it"});
-        }
-        nodes.clear();
-        break;
+    return read_contents(all, job_.chunk);
+  });
+  // As arguments of sh they have to stay short.
+  if (relay != 0 && unread.paths.size() <= most_paths && !site_.nodes.empty() && relays_pay(bytes, job_.direct ? 1 : site_.nodes.size(), relay)) {
+    Convoy convoy{.phase = job_.phase, .nodes = site_.nodes, .bare_of = unread.paths};
+    convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
+      if (!is_ready(reading)) return std::nullopt;
+      contents = reading.get();
+      if (!*contents) return Load{};
+      std::vector<NodeId> waiting;
+      for (const auto& node : site_.nodes) {
+        lacking_[node] = all;
+        if (!ready.contains(node)) continue;
+        stations_[node] = ready.at(node);
+        waiting.push_back(node);
       }
-      convoy.contents.push_back({.name = parcel.name, .sha256 = sha256, .bytes = content, .hashes = digest.chunks});
-    }
-    if (nodes.empty()) continue;
-    for (const auto& chain : chains(site_.inventory, nodes, bytes, job_.direct ? nodes.size() : job_.chains)) {
-      auto& stops = convoy.chains.emplace_back();
-      for (const auto& node : chain) stops.push_back({.node = node, .address = stations_.at(node).address, .program = placed.at(node)});
-    }
-    const auto arrived = run_convoy(site_, convoy);
-    result_.sent_by_head += arrived.fed;
-    for (const auto& [node, received] : arrived.received) result_.received[node] += received;
-    for (const auto& node : nodes) {
-      const auto found = arrived.failed.find(node);
-      if (found == arrived.failed.end()) {
-        lacking_.erase(node);
-      } else if (std::ranges::find(arrived.unable, node) == arrived.unable.end()) {
-        lost_.insert_or_assign(node, found->second);
-        lacking_.erase(node);
-      } else {
-        site_.events.debug(fmt::format("{}: {}; it is served over SSH", node, found->second.what));
-      }
-    }
+      return load(**contents, job_.chunk, waiting);
+    };
+    // Its deadline allows for what is read meanwhile.
+    convey(std::move(convoy), 2 * bytes);
+  }
+  if (!contents) contents = reading.get();
+  if (*contents) return;
+  for (const auto& node : site_.nodes) {
+    if (!result_.failed.contains(node)) failed(node, contents->error());
   }
 }
 
@@ -396,48 +409,43 @@ void Transfer::by_ssh() {
   site_.events.emit(events::PhaseFinished{phase, done == rest.size(), std::chrono::duration_cast<std::chrono::milliseconds>(elapsed)});
 }
 
-Distributed Transfer::run() {
-  std::set<NodeId> all;
+/// What is done already where relays did it.
+void Transfer::to_its_place() {
+  std::vector<Request> requests;
+  if (!job_.place) return;
   for (const auto& [node, wanted] : job_.wanted) {
-    if (const auto lost = job_.crew.failed.find(node); lost != job_.crew.failed.end()) failed(node, lost->second);
-    else all.insert(node);
+    if (result_.failed.contains(node) || placed_.contains(node)) continue;
+    requests.push_back({.node = node, .input = "{ export LC_ALL=C\n" + job_.place(node) + "\n} </dev/null\n", .deadline = job_.place_deadline});
   }
-  ask(all);
-  open_files();
-  look_for_room();
-  by_relays();
-  dismiss(site_, std::exchange(job_.crew.relays, {}));
+  if (requests.empty()) return;
+  for (const auto& [node, reply] : run_requests(site_, requests, job_.phase + ": to its place")) {
+    if (!reply) failed(node, reply.error());
+    else if (reply->exit_status != 0) failed(node, not_placed(reply->err));
+  }
+}
+
+Distributed Transfer::run() {
+  if (job_.unread) unasked();
+  std::set<NodeId> to_ask;
+  for (const auto& [node, wanted] : job_.wanted) {
+    if (!result_.failed.contains(node) && !lacking_.contains(node) && !placed_.contains(node) && !lost_.contains(node)) to_ask.insert(node);
+  }
+  if (!to_ask.empty()) {
+    ask(to_ask);
+    open_files();
+    look_for_room();
+    by_relays();
+  }
   ask_again();
   if (!site_.stop.stop_requested()) by_ssh();
   for (const auto& [node, lacks] : std::map(lacking_)) {
     if (!lacks.empty()) failed(node, {.fault = Fault::cancelled, .what = "stopped before it had everything"});
   }
+  if (!site_.stop.stop_requested()) to_its_place();
   return std::move(result_);
 }
 
 }  // namespace
-
-Crew muster(Site& site, const std::string& phase, const std::string& folder, const std::vector<std::string>& paths, std::uint64_t bytes) {
-  utsname own{};
-  if (uname(&own) != 0) return {};
-  const std::string machine(static_cast<const char*>(own.machine));
-  const auto relay = relay_program(machine, RelayKind::lean_program).size();
-  if (relay == 0 || site.nodes.empty() || !relays_pay(bytes, site.nodes.size(), relay)) return {};
-  auto before = about(folder);
-  // As an argument of sh it has to stay short.
-  if (paths.size() <= most_paths) {
-    before += fmt::format("for path in {}", sh::quote(folder));
-    for (const auto& path : paths) before += " " + sh::quote(path);
-    before += "; do [ ! -e \"$path\" ] || break; path=; done; [ -n \"$path\" ] || echo bare\n";
-  }
-  return place_relays(site, site.nodes, machine, before, phase + ": getting ready");
-}
-
-void dismiss(Site& site, const std::map<NodeId, std::string>& relays) {
-  std::vector<Request> requests;
-  for (const auto& [node, path] : relays) requests.push_back({.node = node, .command = "rm -f " + sh::quote(path), .max_output = 4096});
-  if (!requests.empty()) (void)site.transport.run(requests, nullptr, {});
-}
 
 Distributed distribute(Site& site, Distribution job) { return Transfer(site, std::move(job)).run(); }
 

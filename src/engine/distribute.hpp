@@ -2,6 +2,7 @@
 /// receives it. src/relay is the part that runs on the nodes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -31,36 +32,23 @@ struct TransferOptions {
   bool direct = false;
 };
 
-/// What a node says of itself before anything is sent.
-struct Station {
-  std::string machine{};
-  std::string address{};
-  bool unpacks = false;
-  std::optional<std::uint64_t> room{};
-  bool bare = false;  ///< nothing is there of what is to come: it need not be asked
-  std::set<std::string> has{};
-};
+struct Distribution;
 
-/// Nodes that are ready for a transfer: a relay lies on them and is not started yet.
-struct Crew {
-  std::map<NodeId, Station> stations{};
-  std::map<NodeId, std::string> relays{};  ///< its path
-  std::map<NodeId, Error> failed{};        ///< could not be reached, and is not tried again
+/// For somebody who does not know yet what exactly is to be sent: bringing relays to the nodes takes as long as
+/// reading files.
+struct Unread {
+  std::uint64_t bytes = 0;  ///< that are to be sent, about
+  /// Where files arrive and where they belong: a node that has none of these has none of the files.
+  std::vector<std::string> paths{};
+  /// Fills in parcels, chunk, wanted and look; on a thread of its own.
+  std::function<Status(Distribution&)> read{};
 };
-
-/// Makes all nodes of this machine's kind ready, for somebody who does not know yet what exactly is to be
-/// sent: logging in and sending relays takes as long as reading files of `bytes` bytes. `folder` is where they
-/// arrive and `paths` where they belong: a node that has none of these has none of the files. Too few bytes
-/// for relays to pay: nothing is done.
-Crew muster(Site& site, const std::string& phase, const std::string& folder, const std::vector<std::string>& paths, std::uint64_t bytes);
-/// Removes relays that are not needed after all.
-void dismiss(Site& site, const std::map<NodeId, std::string>& relays);
 
 struct Distribution {
   std::string phase = "copy";  ///< as which progress is told
   std::string folder;          ///< on the nodes: each file lies there under its SHA-256
   std::map<std::string, Parcel> parcels{};                ///< by SHA-256, 64 hex digits
-  Crew crew{};
+  std::optional<Unread> unread{};
   std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have
   /// Read-only sh that looks at a node before anything is sent, and what the node wants in the light of
   /// its output: for files that may be where they belong already. Without it: `wanted`.
@@ -69,6 +57,9 @@ struct Distribution {
   /// Has contents that some node lacks on this machine: sets their path and size. Those that cannot be
   /// had are the answer. Without it they are where `parcels` says.
   std::function<std::map<std::string, Error>(const std::set<std::string>& lacking, std::map<std::string, Parcel>& parcels)> provide{};
+  /// sh that a node runs once it has everything that it wants, which lies in `folder` then; null: it stays there.
+  std::function<std::string(const NodeId&)> place{};
+  std::chrono::seconds place_deadline{60};
   std::uint64_t chunk = 0;     ///< of the parcels' hashes; 0: they have none
   std::uint64_t rate = 0;      ///< bytes a second that a node, or the head, sends at most; 0: no limit
   std::size_t chains = 0;      ///< 0: as many as are best
@@ -84,7 +75,8 @@ struct Distributed {
 
 /// Has the files where they are wanted. Each node is asked what it has, by its digest; what it lacks
 /// goes along chains of nodes (engine/chains.hpp), over HTTP with a token of this transfer, every
-/// chunk proven on arrival. Nodes that cannot take part, and transfers too small for it to pay, are
+/// chunk proven on arrival. Nodes that have nothing of what is to come are not asked: their relays start while
+/// the head still reads its files. Nodes that cannot take part, and transfers too small for it to pay, are
 /// served over SSH. What was received of a file stays for the next attempt; nothing else does.
 Distributed distribute(Site& site, Distribution job);
 

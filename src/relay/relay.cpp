@@ -31,28 +31,27 @@ class Relay : public Decoder {
   Relay(int in, int out) : in_(io_, dup(in)), out_(out), report_(io_), silence_(io_), deadline_(io_) {}
 
   int run() {
+    say("ready");
     heard();
     read();
     io_.run();
     fetcher_.reset();
     server_.reset();
     if (syncing_.joinable()) syncing_.join();
-    return done_ ? 0 : 1;
+    return done_ ? 0 : unable;
   }
 
  private:
   void read() {
     in_.async_read_some(asio::buffer(bytes_), [this](error_code problem, std::size_t size) {
-      if (problem) {  // the head, or the way to it, is gone
-        if (!syncing_.joinable()) io_.stop();
-        return;
-      }
+      if (problem) return io_.stop();  // the head, or the way to it, is gone
       heard();
       if (!feed({bytes_.data(), size})) {
         say("failed the head speaks another language");
         return io_.stop();
       }
-      if (!io_.stopped()) read();
+      // What comes behind the end is for whoever reads this stream after us.
+      if (!io_.stopped() && !ending_) read();
     });
   }
 
@@ -81,7 +80,12 @@ class Relay : public Decoder {
       if (!problem) fail("the time for the transfer is over");
     });
     store_.emplace(setup_, [this] { say("at " + std::to_string(store_->proven_bytes())); });
-    if (!store_->open()) return fail(store_->problem());
+    if (!store_->open()) {
+      const auto lack = store_->lack();
+      if (!lack) return fail(store_->problem());
+      say("full " + std::to_string(lack->free) + " " + std::to_string(lack->needed));
+      return io_.stop();
+    }
     std::uint16_t port = 0;
     if (!setup_.allowed.empty()) {
       server_.emplace(io_, setup_, *store_);
@@ -116,14 +120,16 @@ class Relay : public Decoder {
 
   /// Once nobody needs this node any more: what a disk has to do now would hold up those behind.
   void end() {
+    if (std::exchange(ending_, true)) return;
+    silence_.cancel();
     if (!store_ || !store_->complete()) return io_.stop();
-    if (syncing_.joinable()) return;
     // On a thread of its own: a disk may take its time, and the head wants to hear that we live.
     syncing_ = std::thread([this, what = store_->unwritten()] {
       const bool written = Store::sync(what);
       asio::post(io_, [this, written] {
         if (!written) return fail("its disk cannot write what was received");
         done_ = true;
+        say("written");
         io_.stop();
       });
     });
@@ -159,15 +165,22 @@ class Relay : public Decoder {
   std::optional<Fetcher> fetcher_;
   Position woken_;
   std::thread syncing_;
-  bool told_ = false;  ///< that everything is there
-  bool done_ = false;  ///< and on its disk
+  bool told_ = false;    ///< that everything is there
+  bool ending_ = false;
+  bool done_ = false;    ///< and on its disk
 };
 
 }  // namespace
 
 int run_relay(int in, int out) {
-  fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
-  return Relay(in, out).run();
+  // Others read and write there before and after us.
+  const int in_flags = fcntl(in, F_GETFL);
+  const int out_flags = fcntl(out, F_GETFL);
+  fcntl(out, F_SETFL, out_flags | O_NONBLOCK);
+  const int status = Relay(in, out).run();
+  fcntl(in, F_SETFL, in_flags);
+  fcntl(out, F_SETFL, out_flags);
+  return status;
 }
 
 }  // namespace podwright::relay

@@ -5,7 +5,8 @@
 
 namespace podwright::relay {
 
-/// Runs until the head ends the transfer, is silent, or closes `in`. 0: everything is on its disk.
+/// Runs until the head ends the transfer, is silent, or closes `in`. 0: everything is on its disk; else `unable` (relay/wire.hpp).
+/// `in` and `out` block, or not, as they did before.
 int run_relay(int in, int out);
 
 }  // namespace podwright::relay

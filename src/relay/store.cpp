@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ constexpr std::uint64_t stride = 2U << 20U;
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
+constexpr std::uint64_t room_to_spare = 16U << 20U;
 
 bool make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
@@ -95,7 +97,25 @@ bool Store::right(std::uint32_t object, std::uint64_t chunk, std::string_view by
 
 bool Store::open() {
   if (!make_folders(setup_.folder)) return fail("cannot make " + setup_.folder);
-  return begin_object();
+  return look_for_room() && begin_object();
+}
+
+/// What is there of an object already takes no more. Where it cannot be known, writing will tell.
+bool Store::look_for_room() {
+  struct statvfs system {};
+  if (statvfs(setup_.folder.c_str(), &system) != 0) return true;
+  std::uint64_t needed = 0;
+  for (std::uint32_t object = 0; object < setup_.objects.size(); ++object) {
+    const auto size = setup_.objects[object].size;
+    struct stat part {};
+    if (setup_.objects[object].have) continue;
+    const bool begun = stat((path(object) + ".part").c_str(), &part) == 0;
+    needed += size - std::min(size, begun ? static_cast<std::uint64_t>(part.st_blocks) * 512 : 0);
+  }
+  const auto free = static_cast<std::uint64_t>(system.f_bavail) * system.f_frsize;
+  if (needed == 0 || free >= needed + room_to_spare) return true;
+  lack_ = Lack{.free = free, .needed = needed};
+  return false;
 }
 
 /// Opens the next object that is lacking; empty ones are made at once.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,9 +68,16 @@ class Store {
   static bool sync(const Unwritten& what);
 
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  /// Why open() failed, where it is room: what is free, and what is needed, in bytes.
+  struct Lack {
+    std::uint64_t free = 0;
+    std::uint64_t needed = 0;
+  };
+  [[nodiscard]] std::optional<Lack> lack() const { return lack_; }
   [[nodiscard]] const std::vector<Object>& objects() const { return setup_.objects; }
 
  private:
+  bool look_for_room();
   bool take_up();
   bool begin_object();
   bool finish_object();
@@ -93,6 +101,7 @@ class Store {
   int reading_ = -1;                        ///< the file that was read last
   std::uint32_t reading_object_ = 0;
   std::string problem_;
+  std::optional<Lack> lack_;
 };
 
 }  // namespace podwright::relay

@@ -138,7 +138,9 @@ bool Decoder::on_setup_line(std::string_view line) {
   const auto name = line.substr(0, space);
   const auto value = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
   std::uint64_t number = 0;
-  if (name == "token") {
+  if (line == "alive" || line == "end") {
+    on_line(line);
+  } else if (name == "token") {
     setup_.token = value;
   } else if (name == "listen") {
     setup_.listen = value;

@@ -1,12 +1,14 @@
 /// What the head and its relays say to each other over SSH: lines, and bytes where a line announces
 /// them. Relays are started with nothing but this stream, so no secret is in an argument.
 ///
+/// The relay says `ready` as soon as it runs: what it is to do may not be known yet.
 /// The head says, once, what a Setup holds, then as things happen:
 ///   peer ID ADDRESS PORT   this predecessor serves now
 ///   gone ID                this predecessor is not to be asked (any more)
 ///   data OBJECT OFFSET N   N bytes follow
-///   alive                  nothing new; without a word for `silence` the relay ends
-///   end                    the transfer is over: what was received is written to the disk, then it ends
+///   alive                  nothing new; without a word for `silence` the relay ends (before the Setup, too)
+///   end                    the transfer is over: what was received is written to the disk, then it ends. It reads
+///                          nothing that comes behind this line (instead of a Setup: it is not needed)
 /// The relay says:
 ///   listening PORT         it has begun, and can be asked; 0: nobody is behind it, so that it does not listen
 ///   from ID|head           where it takes from now
@@ -15,6 +17,8 @@
 ///   bad OBJECT CHUNK ID|head   a chunk was refused, and is fetched again
 ///   lost ID WHY            a predecessor does not serve
 ///   done                   it has everything; it goes on serving
+///   written                it was told to end, and everything is on its disk
+///   full FREE NEEDED       there is not room enough, in bytes; it cannot go on
 ///   failed WHY             it cannot go on
 #pragma once
 
@@ -27,6 +31,8 @@
 namespace podwright::relay {
 
 inline constexpr std::size_t digest_size = 32;
+/// The exit status of a relay that ran, and does not have everything on its disk.
+inline constexpr int unable = 3;
 /// A relay whose head says nothing for so long takes it for dead.
 inline constexpr std::chrono::seconds silence{30};
 /// How often a relay says where it is.

@@ -113,6 +113,7 @@ struct SshTransport::Impl {
   void start_command(Run& run, Job& job);
   void process_connected(Run& run);
   void process_ended(Run& run);
+  void process_stirred(Run& run);
   void finish(Run& run, Job& job, Result<Reply> result);
   void tick(Run& run);
   void cancel(Run& run);
@@ -342,6 +343,14 @@ void SshTransport::Impl::process_ended(Run& run) {
   }
 }
 
+/// What one node said may be an answer that others wait for.
+void SshTransport::Impl::process_stirred(Run& run) {
+  for (auto& job : run.jobs) {
+    if (job.done || !job.command || job.request->feed == nullptr || !job.request->feed->stirred()) continue;
+    job.link->connection->tick(clock.now());
+  }
+}
+
 void SshTransport::Impl::finish(Run& run, Job& job, Result<Reply> result) {
   job.done = true;
   job.connecting = false;
@@ -452,6 +461,7 @@ std::map<NodeId, Result<Reply>> SshTransport::run(const std::vector<Request>& re
     }
     impl.process_connected(run);
     impl.process_ended(run);
+    impl.process_stirred(run);
   }
   impl.save_host_keys(run);
   return std::move(run.results);

@@ -20,6 +20,9 @@ class Feed {
   virtual ~Feed() = default;
   /// What may be sent now; empty: nothing just now, ask again. Valid until the next call.
   virtual std::string_view next() = 0;
+  /// There is something now, where next() had nothing: it is asked at once. Without this it is asked when
+  /// something else happens on its connection, and every 50 ms or so.
+  virtual bool stirred() { return false; }
   /// So much of it was sent.
   virtual void taken(std::size_t bytes) = 0;
   /// No more is going to come: the command's stdin ends.
