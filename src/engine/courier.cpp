@@ -8,8 +8,8 @@
 #include "base/files.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
-#include "engine/pace.hpp"
 #include "engine/relays.hpp"
+#include "relay/pace.hpp"
 #include "relay/wire.hpp"
 
 namespace podwright {
@@ -171,7 +171,7 @@ class Courier : public TransportObserver {
   Courier(Site& site, const Convoy& convoy);
   Arrived run();
 
-  Pace& pace() { return pace_; }
+  relay::Pace& pace() { return pace_; }
   [[nodiscard]] const Load& load() const { return *load_; }
   void fed(std::uint64_t bytes) {
     fed_ += bytes;
@@ -221,7 +221,7 @@ class Courier : public TransportObserver {
   std::size_t arrived_ = 0;
   std::string phase_;
   Clock::time_point phase_begun_;
-  Pace pace_;
+  relay::Pace pace_;
   Clock::time_point looked_ = Clock::now();
   std::uint64_t fed_ = 0;
   Arrived result_;

@@ -16,8 +16,8 @@
 #include "engine/chains.hpp"
 #include "engine/courier.hpp"
 #include "engine/fan_out.hpp"
-#include "engine/pace.hpp"
 #include "engine/relays.hpp"
+#include "relay/pace.hpp"
 
 namespace podwright {
 
@@ -97,7 +97,7 @@ std::string receiver(const std::string& folder, const std::string& sha256) {
 /// A file for one node, no faster than all together may go.
 class PacedFile : public Feed {
  public:
-  PacedFile(std::string_view bytes, Pace& pace) : left_(bytes), pace_(pace) {}
+  PacedFile(std::string_view bytes, relay::Pace& pace) : left_(bytes), pace_(pace) {}
   std::string_view next() override { return left_.substr(0, static_cast<std::size_t>(pace_.allow(left_.size()))); }
   void taken(std::size_t bytes) override {
     left_.remove_prefix(bytes);
@@ -107,7 +107,7 @@ class PacedFile : public Feed {
 
  private:
   std::string_view left_;
-  Pace& pace_;
+  relay::Pace& pace_;
 };
 
 /// Whether what is to be sent is more than the relays themselves. It goes by a relay even to one node then:
@@ -376,7 +376,7 @@ void Transfer::by_ssh() {
   site_.events.emit(events::PhaseStarted{phase, rest.size()});
   const auto begun = std::chrono::steady_clock::now();
   std::size_t done = 0;
-  Pace pace(job_.rate);
+  relay::Pace pace(job_.rate);
   for (const auto& sha256 : rest) {
     if (site_.stop.stop_requested()) break;
     std::vector<Request> requests;

@@ -20,6 +20,8 @@
 #include <functional>
 #include <list>
 
+#include "relay/pace.hpp"
+
 namespace podwright::relay {
 
 namespace asio = boost::asio;
@@ -34,8 +36,7 @@ namespace {
 constexpr std::chrono::seconds write_timeout{30};
 constexpr std::chrono::seconds request_timeout{5};
 constexpr std::size_t most_sessions = 256;
-/// What the rate limit lets through at once, in seconds of it, and how often it is asked for more.
-constexpr double burst = 0.05;
+/// How often the rate limit is asked for more.
 constexpr std::chrono::milliseconds budget_pause{5};
 /// What one successor is given before others, and what is to be received, have their turn.
 constexpr std::uint64_t most_at_once = 256U << 10U;
@@ -46,20 +47,16 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   struct Session;
 
   Impl(asio::io_context& context, const Setup& given, Store& objects)
-      : io(context), setup(given), store(objects), acceptor(context) {}
+      : io(context), setup(given), store(objects), acceptor(context), pace(given.rate) {}
 
   void accept();
-  /// How many of so many bytes may be sent now.
-  std::uint64_t may_send(std::uint64_t bytes);
-  void sent(std::uint64_t bytes) { allowance -= setup.rate == 0 ? 0 : static_cast<double>(bytes); }
 
   asio::io_context& io;
   const Setup& setup;
   Store& store;
   tcp::acceptor acceptor;
   std::list<std::shared_ptr<Session>> sessions;
-  double allowance = 0;
-  Clock::time_point filled = Clock::now();
+  Pace pace;
 };
 
 /// One request and its answer.
@@ -168,7 +165,7 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
       return watch_for_hangup();
     }
     const auto most = std::min(server->store.proven(list[next]) - offset, most_at_once);
-    const auto size = server->may_send(most);
+    const auto size = server->pace.allow(most);
     if (size == 0) {
       pause.expires_after(budget_pause);
       pause.async_wait([self = shared_from_this()](error_code problem) {
@@ -185,7 +182,7 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
     const auto sent = sendfile(socket.native_handle(), server->store.file(list[next]), &from, size);
     if (sent > 0) {
       offset += static_cast<std::uint64_t>(sent);
-      server->sent(static_cast<std::uint64_t>(sent));
+      server->pace.spent(static_cast<std::uint64_t>(sent));
     } else if (sent == 0 || (errno != EAGAIN && errno != EINTR)) {
       return close();
     }
@@ -236,15 +233,6 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
   bool closed = false;
   error_code ignored;
 };
-
-std::uint64_t Server::Impl::may_send(std::uint64_t bytes) {
-  if (setup.rate == 0) return bytes;
-  const auto now = Clock::now();
-  const auto rate = static_cast<double>(setup.rate);
-  allowance += std::chrono::duration<double>(std::exchange(filled, now) - now).count() * -rate;
-  allowance = std::min(allowance, rate * burst);
-  return std::min(bytes, static_cast<std::uint64_t>(std::max(allowance, 0.0)));
-}
 
 void Server::Impl::accept() {
   acceptor.async_accept([self = shared_from_this()](error_code problem, tcp::socket socket) {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <thread>
 
+#include "relay/pace.hpp"
 #include "relay/relay.hpp"
 #include "relay/wire.hpp"
 #include "support/sshd.hpp"
@@ -206,6 +207,26 @@ TEST_CASE("ranges of objects") {
   }
 }
 
+TEST_CASE("a rate limit hands out no crumbs to who asks again at once") {
+  constexpr std::uint64_t rate = 1'000'000;
+  Pace pace(rate);
+  std::uint64_t given = 0;
+  std::size_t times = 0;
+  while (given < rate / 10) {
+    const auto some = pace.allow(rate);
+    pace.spent(some);
+    given += some;
+    times += some > 0 ? 1 : 0;
+  }
+  CHECK(times <= 10);
+  CHECK(Pace(0).allow(rate) == rate);
+  // The last bytes of something are no crumbs.
+  Pace slow(10);
+  std::uint64_t last = 0;
+  while (last == 0) last = slow.allow(1);
+  CHECK(last == 1);
+}
+
 TEST_CASE("three relays hand on what the head feeds the first") {
   TempDir dir;
   const std::vector<std::string> contents = {noise(10 * chunk + 17, 1), "", noise(3, 2), noise(4 * chunk, 3)};
@@ -337,7 +358,7 @@ TEST_CASE("the head's wrong bytes end it, and so does the head's end") {
   relay.port();
   relay.feed(0, 0, noise(2 * chunk, 9));
   CHECK(relay.hear("failed ") == "what the head sent is not what it announced");
-  CHECK(relay.end() == 1);
+  CHECK(relay.end() == unable);
   CHECK_FALSE(std::filesystem::exists(dir.file("0/" + hex(digest(contents[0])))));
 
   Running orphan(setup_for(contents, dir.file("1")));
