@@ -29,7 +29,7 @@ struct SystemId {
   std::string arch;     ///< as the kernel calls it: x86_64, aarch64
   /// "debian:12:x86_64"
   [[nodiscard]] std::string str() const { return os + ":" + version + ":" + arch; }
-  auto operator<=>(const SystemId&) const = default;
+  auto operator<=>(const SystemId&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 means the 0 that the compiler compares with
 };
 
 struct LockedPackage {

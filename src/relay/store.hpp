@@ -16,7 +16,7 @@ namespace podwright::relay {
 struct Position {
   std::uint32_t object = 0;
   std::uint64_t offset = 0;
-  friend auto operator<=>(const Position&, const Position&) = default;
+  friend auto operator<=>(const Position&, const Position&) = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 means the 0 that the compiler compares with
 };
 
 class Store {

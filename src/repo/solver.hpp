@@ -21,7 +21,7 @@ struct PackageRequest {
   std::string version{};
   /// "munge", "munge=0.5.15*"
   [[nodiscard]] std::string str() const { return version.empty() ? name : name + "=" + version; }
-  auto operator<=>(const PackageRequest&) const = default;
+  auto operator<=>(const PackageRequest&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 means the 0 that the compiler compares with
 };
 
 /// Packages that are there, and how they came to be known.

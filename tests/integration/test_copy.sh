@@ -133,6 +133,12 @@ pw_json copy "$WORK/large" /srv/
 check_status "a node that cannot run a relay" 0
 check "is served over SSH" holds /srv/large "${ALL[@]}"
 on cu02 'mv /usr/bin/gzip.away /usr/bin/gzip'
+on cu02 'mkdir -p /srv/small && mount -t tmpfs -o size=20m tmpfs /srv/small && mkdir /srv/small/into'
+pw_json copy "$WORK/large" /srv/small/into/
+check_status "a node without room" 3
+check_json "says how much there is, and is not sent it in another way" '.nodes.cu02 | .status == "failed" and .received == 0 and (.error | test("/srv/small/into/.podwright-copy has room for .* MiB, and 22.9 MiB are to come"))'
+check "the others have it" holds /srv/small/into/large head cu01 cu03
+everywhere '! mountpoint -q /srv/small || umount /srv/small; rm -rf /srv/small'
 LIBRARY=$(on cu02 "ldconfig -p | awk '/libstdc[+][+].so.6 / { print \$NF; exit }'")
 on cu02 "rm /srv/large; mv $LIBRARY /root/"
 on cu01 'rm /srv/large'
