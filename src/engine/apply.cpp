@@ -317,7 +317,7 @@ void judge_after_reboot(Site& site, const Planned& planned, const std::vector<No
     }
     jobs.push_back({node, std::move(script)});
   }
-  for (const auto& [node, result] : run_framed(site, std::move(jobs), "state after the reboot")) {
+  for (const auto& [node, result] : run_framed(site, jobs, "state after the reboot")) {
     const auto steps = stages.at(node).rebooting();
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto frame = result.frames.find(i);

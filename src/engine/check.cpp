@@ -83,7 +83,7 @@ CheckReadings read_for_checks(Site& site, const CheckContext& context, const std
     if (!script.empty()) jobs.push_back({node, std::move(script)});
   }
   if (jobs.empty()) return readings;
-  for (auto& [node, result] : run_framed(site, std::move(jobs), "check")) {
+  for (auto& [node, result] : run_framed(site, jobs, "check")) {
     if (result.error) {
       readings.failed.emplace(node, std::move(*result.error));
       continue;

@@ -101,7 +101,7 @@ class Run {
                                           .script = script,
                                           .deadline = std::chrono::seconds(run_seconds + 120)}})});
     }
-    return run_framed(site_, std::move(jobs), fmt::format("validate {}", tool_.tool));
+    return run_framed(site_, jobs, fmt::format("validate {}", tool_.tool));
   }
 
   [[nodiscard]] Result<std::vector<CollectiveSample>> samples_of(const FramedResult& answer, const CollectiveJob& job) const {

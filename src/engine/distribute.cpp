@@ -134,6 +134,7 @@ class Transfer {
   void open_files();
   void look_for_room();
   void by_relays();
+  void by_relays(const std::set<std::string>& lacks, const std::vector<NodeId>& nodes);
   void by_ssh();
   void to_its_place();
   Result<Contents> read_contents(const std::set<std::string>& files, std::uint64_t chunk) const;
@@ -170,7 +171,7 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
     if (!wanted.empty()) jobs.push_back({node, question(job_, node, wanted)});
   }
   if (jobs.empty()) return;
-  for (const auto& [node, answer] : run_framed(site_, std::move(jobs), job_.phase + ": what is there")) {
+  for (const auto& [node, answer] : run_framed(site_, jobs, job_.phase + ": what is there")) {
     if (answer.error) {
       failed(node, *answer.error);
       continue;
@@ -301,27 +302,30 @@ void Transfer::by_relays() {
     if (const auto found = lacking_.find(node); found != lacking_.end() && !unable_.contains(node)) groups[found->second].push_back(node);
   }
   for (const auto& [lacks, nodes] : groups) {
-    if (site_.stop.stop_requested()) return;
-    const auto bytes = bytes_of(lacks);
-    const auto relay = relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size();
-    if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay)) continue;
-    const auto chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes);
-    auto reading = std::async(std::launch::async, [&] { return read_contents(lacks, chunk); });
-    std::optional<Error> unreadable;
-    Convoy convoy{.phase = job_.phase, .nodes = nodes};
-    convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
-      if (!is_ready(reading)) return std::nullopt;
-      auto contents = reading.get();
-      if (!contents) unreadable = contents.error();
-      if (unreadable) return Load{};
-      std::vector<NodeId> waiting;
-      std::ranges::copy_if(nodes, std::back_inserter(waiting), [&](const auto& node) { return ready.contains(node); });
-      return load(std::move(*contents), chunk, waiting);
-    };
-    convey(std::move(convoy), bytes);
-    if (!unreadable) continue;
-    for (const auto& node : nodes) failed(node, *unreadable);
+    if (!site_.stop.stop_requested()) by_relays(lacks, nodes);
   }
+}
+
+void Transfer::by_relays(const std::set<std::string>& lacks, const std::vector<NodeId>& nodes) {
+  const auto bytes = bytes_of(lacks);
+  const auto relay = relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size();
+  if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay)) return;
+  const auto chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes);
+  auto reading = std::async(std::launch::async, [&] { return read_contents(lacks, chunk); });
+  std::optional<Error> unreadable;
+  Convoy convoy{.phase = job_.phase, .nodes = nodes};
+  convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
+    if (!is_ready(reading)) return std::nullopt;
+    auto contents = reading.get();
+    if (!contents) unreadable = contents.error();
+    if (unreadable) return Load{};
+    std::vector<NodeId> waiting;
+    std::ranges::copy_if(nodes, std::back_inserter(waiting), [&](const auto& node) { return ready.contains(node); });
+    return load(std::move(*contents), chunk, waiting);
+  };
+  convey(std::move(convoy), bytes);
+  if (!unreadable) return;
+  for (const auto& node : nodes) failed(node, *unreadable);
 }
 
 /// Relays go to all nodes while the files are read. Where a node has something already, nothing comes of that.

@@ -54,7 +54,7 @@ class Watcher : public TransportObserver {
 
 }  // namespace
 
-std::map<NodeId, FramedResult> run_framed(Site& site, std::vector<FramedJob> jobs,
+std::map<NodeId, FramedResult> run_framed(Site& site, const std::vector<FramedJob>& jobs,
                                           const std::string& phase, OnFrameBegin begin,
                                           OnFrameEnd end) {
   std::map<NodeId, FrameReader> readers;

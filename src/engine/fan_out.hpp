@@ -27,7 +27,7 @@ struct FramedResult {
 using OnFrameBegin = std::function<void(const NodeId&, std::size_t)>;
 using OnFrameEnd = std::function<void(const NodeId&, std::size_t, const Observed&)>;
 
-std::map<NodeId, FramedResult> run_framed(Site& site, std::vector<FramedJob> jobs,
+std::map<NodeId, FramedResult> run_framed(Site& site, const std::vector<FramedJob>& jobs,
                                           const std::string& phase, OnFrameBegin begin = {},
                                           OnFrameEnd end = {});
 

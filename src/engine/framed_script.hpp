@@ -30,7 +30,7 @@ class FramedScript {
   explicit FramedScript(std::string title, std::string marker = {});
 
   /// sh that runs once before the first frame: for variables that frames read.
-  void setup(std::string script) { setup_ += std::move(script); }
+  void setup(const std::string& script) { setup_ += script; }
   /// Returns the number of the frame, from 0.
   std::size_t add(Frame frame);
   [[nodiscard]] bool empty() const { return frames_.empty(); }

@@ -71,7 +71,7 @@ std::map<NodeId, Result<Facts>> gather_facts(Site& site) {
   const auto on_frame = [&](const NodeId& node, std::size_t frame, const Observed&) {
     if (probes[frame].id == "time") clock_read[node] = epoch_now();
   };
-  auto results = run_framed(site, std::move(jobs), "facts", {}, on_frame);
+  auto results = run_framed(site, jobs, "facts", {}, on_frame);
 
   std::map<NodeId, Result<Facts>> all;
   for (auto& [node, result] : results) {

@@ -82,7 +82,7 @@ ProofResult prove(Site& site, const Handoff& target, const HandoffContext& conte
               .script = target.proof(context),
               .deadline = target.deadline});
   std::vector<FramedJob> jobs{{head->name, std::move(script)}};
-  const auto results = run_framed(site, std::move(jobs), fmt::format("proof {}", target.name));
+  const auto results = run_framed(site, jobs, fmt::format("proof {}", target.name));
   const auto& result = results.at(head->name);
   if (result.error) {
     failed.summary = result.error->message();

@@ -171,9 +171,9 @@ void take_packages(const Closure& closure, std::map<std::pair<std::string, std::
 std::map<std::string, std::string> common_packages(const std::map<NodeId, Facts>& facts) {
   auto common = facts.begin()->second.packages;
   for (const auto& [node, one] : facts) {
-    std::erase_if(common, [&](const auto& package) {
-      const auto found = one.packages.find(package.first);
-      return found == one.packages.end() || found->second != package.second;
+    std::erase_if(common, [&installed = one.packages](const auto& package) {
+      const auto found = installed.find(package.first);
+      return found == installed.end() || found->second != package.second;
     });
   }
   return common;

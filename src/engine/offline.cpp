@@ -172,7 +172,7 @@ std::map<NodeId, Error> place_bundle(Site& site, const OfflineSource& source, co
     script.add({.comment = "the bundle's repository", .script = text, .deadline = std::chrono::minutes(5)});
     jobs.push_back({node, std::move(script)});
   }
-  for (const auto& [node, answer] : run_framed(site, std::move(jobs), "bundle")) {
+  for (const auto& [node, answer] : run_framed(site, jobs, "bundle")) {
     const auto frame = answer.frames.find(0);
     if (answer.error) {
       failed.emplace(node, *answer.error);

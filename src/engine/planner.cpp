@@ -287,7 +287,7 @@ std::map<NodeId, Result<ObservedNode>> observe(Site& site, const std::map<NodeId
     }
     jobs.push_back({node, std::move(script)});
   }
-  auto results = run_framed(site, std::move(jobs), "state");
+  auto results = run_framed(site, jobs, "state");
 
   std::map<NodeId, Result<ObservedNode>> all;
   for (auto& [node, observed] : known) {

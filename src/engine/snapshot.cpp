@@ -146,7 +146,7 @@ Snapshot take_snapshot(Site& site) {
   std::vector<FramedJob> jobs;
   for (const auto& node : site.nodes) jobs.push_back({node, script});
   Snapshot snapshot;
-  for (const auto& [node, result] : run_framed(site, std::move(jobs), "snapshot")) {
+  for (const auto& [node, result] : run_framed(site, jobs, "snapshot")) {
     if (result.error) snapshot.failed.emplace(node, *result.error);
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto path = "nodes/" + node + "/" + names[i];

@@ -127,7 +127,7 @@ void discover_leaves(Site& site, std::vector<Endpoint>& endpoints, const std::ma
     }
     jobs.push_back({node, std::move(script)});
   }
-  const auto answers = run_framed(site, std::move(jobs), "leaf switches");
+  const auto answers = run_framed(site, jobs, "leaf switches");
   std::size_t found = 0;
   const auto take = [&](const Result<std::size_t>& result, const NodeId& node) {
     if (result) found += *result;

@@ -282,7 +282,7 @@ UndoPlan plan_undo(Site& site, const UndoOptions& options) {
     jobs.push_back({node, std::move(script)});
   }
   UndoPlan plan;
-  for (auto& [node, result] : run_framed(site, std::move(jobs), "read the ledgers")) {
+  for (auto& [node, result] : run_framed(site, jobs, "read the ledgers")) {
     const auto fail_with = [&, name = node](Error error) {
       error.node = name;
       plan.failed.emplace(name, std::move(error));
@@ -331,7 +331,7 @@ std::map<NodeId, NodeUndone> undo(Site& site, const UndoPlan& plan) {
                                             seen.exit_status, seen.out, {}});
     }
   };
-  for (auto& [node, result] : run_framed(site, std::move(jobs), "undo", begin, end)) {
+  for (auto& [node, result] : run_framed(site, jobs, "undo", begin, end)) {
     auto done = undone(plan.nodes.at(node), scripts.at(node), result.frames);
     if (result.error) {
       done.error = result.error;

@@ -136,7 +136,7 @@ class CatalogMeasurer {
     for (const auto& [node, all] : parts) {
       jobs.push_back({node, in_parallel(fmt::format("{} on {}", tool_.tool, node), all)});
     }
-    const auto results = run_framed(site_, std::move(jobs), fmt::format("validate round {}", number));
+    const auto results = run_framed(site_, jobs, fmt::format("validate round {}", number));
 
     std::vector<PairResult> measured;
     for (std::size_t i = 0; i < round.size(); ++i) {
@@ -408,7 +408,7 @@ std::map<NodeId, PortCounters> read_counters(Site& site, const std::set<NodeId>&
     jobs.push_back({node, std::move(script)});
   }
   std::map<NodeId, PortCounters> all;
-  for (const auto& [node, answer] : run_framed(site, std::move(jobs), phase)) {
+  for (const auto& [node, answer] : run_framed(site, jobs, phase)) {
     const auto frame = answer.frames.find(0);
     if (frame == answer.frames.end()) {
       site.events.warn(fmt::format("{}: its port counters could not be read", node));
