@@ -22,7 +22,7 @@ bool read_station(std::string_view line, Station& station) {
   else if (parts[0] == "unpacks") station.unpacks = true;
   else if (parts[0] == "bare") station.bare = true;
   else if (parts[0] != "room") return false;
-  else if (const auto kilobytes = to_int(value)) station.room = static_cast<std::uint64_t>(*kilobytes) * 1024;
+  else if (const auto kilobytes = to_int(value); kilobytes && *kilobytes >= 0) station.room = static_cast<std::uint64_t>(*kilobytes) * 1024;
   return true;
 }
 
