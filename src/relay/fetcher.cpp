@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <limits>
 
 namespace podwright::relay {
@@ -305,7 +306,11 @@ Fetcher::Fetcher(asio::io_context& io, const Setup& setup, Store& store, Events 
 
 Fetcher::~Fetcher() {
   impl_->stopped = true;
-  if (impl_->visit) impl_->visit->close();
+  try {
+    if (impl_->visit) impl_->visit->close();
+  } catch (const std::exception&) {
+    // By its signature Asio's cancel() may throw. The visit ends all the same.
+  }
   impl_->visit.reset();
 }
 

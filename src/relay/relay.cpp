@@ -158,7 +158,7 @@ class Relay : public Decoder {
   asio::steady_timer report_;
   asio::steady_timer silence_;
   asio::steady_timer deadline_;
-  std::array<char, 128 * 1024> bytes_;
+  std::array<char, std::size_t{128} * 1024> bytes_;
   Setup setup_;
   std::optional<Store> store_;
   std::optional<Server> server_;
