@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <functional>
 #include <list>
 
@@ -252,9 +253,13 @@ Server::Server(asio::io_context& io, const Setup& setup, Store& store)
     : impl_(std::make_shared<Impl>(io, setup, store)) {}
 
 Server::~Server() {
-  error_code ignored;
-  impl_->acceptor.close(ignored);
-  for (const auto& session : std::list(impl_->sessions)) session->close();
+  try {
+    error_code ignored;
+    impl_->acceptor.close(ignored);
+    for (const auto& session : std::list(impl_->sessions)) session->close();
+  } catch (const std::exception&) {
+    // By its signature Asio's cancel() may throw. The sessions end all the same.
+  }
 }
 
 std::uint16_t Server::listen(std::string& why) {
