@@ -140,7 +140,7 @@ class Member : public Feed {
   bool over = false;    ///< its command has ended
   bool shunned = false; ///< others were told not to ask it
   bool slow = false;    ///< for good
-  bool full = false;    ///< it has no room
+  std::optional<Error> full{};  ///< it has no room
   std::uint64_t seen = 0;   ///< received at the last look
   std::uint64_t peak = 0;   ///< most received between two looks
   int slow_looks = 0;
@@ -338,8 +338,7 @@ Error Courier::error_of(const Member& member, const Reply& reply) const {
   Error error{.fault = Fault::remote, .what = {}};
   const auto said = clean_output(trim(reply.err)).substr(0, 400);
   if (member.full) {
-    error.what = member.complaint;
-    error.hint = "make room on its file system";
+    return *member.full;
   } else if (member.written) {
     return not_placed(reply.err);
   } else if (!member.complaint.empty()) {
@@ -501,9 +500,8 @@ void Courier::hear(Member& member, std::string_view line) {
     // All of it is read before any of it runs, and nothing that runs reads on.
     if (convoy_.place) member.run_there("{ :\n" + convoy_.place(node) + "\n} </dev/null\n");
   } else if (parts[0] == "failed" || (parts[0] == "full" && two)) {
-    member.full = parts[0] == "full";
-    member.complaint = member.full ? fmt::format("{} has room for {}, and {} are to come", load_->folder, human_bytes(first), human_bytes(second))
-                                   : rest.substr(0, 400);
+    if (parts[0] == "full") member.full = no_room(load_->folder, first, second);
+    else member.complaint = rest.substr(0, 400);
     member.end("end");
     shun(member);
   }
@@ -625,6 +623,12 @@ void Courier::on_tick() {
 }
 
 }  // namespace
+
+Error no_room(const std::string& folder, std::uint64_t room, std::uint64_t to_come) {
+  return {.fault = Fault::remote,
+          .what = fmt::format("{} has room for {}, and {} are to come", folder, human_bytes(room), human_bytes(to_come)),
+          .hint = "make room on its file system"};
+}
 
 Error not_placed(std::string_view said) {
   return {.fault = Fault::remote, .what = "what arrived could not be put in its place: " + clean_output(trim(said)).substr(0, 1000)};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -60,6 +61,8 @@ struct Arrived {
   bool called_off = false;
 };
 
+/// For a node whose file system is too small, in bytes.
+Error no_room(const std::string& folder, std::uint64_t room, std::uint64_t to_come);
 /// For a node whose Convoy::place failed.
 Error not_placed(std::string_view said);
 

@@ -18,6 +18,7 @@
 #include "engine/fan_out.hpp"
 #include "engine/relays.hpp"
 #include "relay/pace.hpp"
+#include "relay/wire.hpp"
 
 namespace podwright {
 
@@ -26,7 +27,6 @@ namespace {
 /// The slowest link and disk that a transfer is given time for, in bytes a second.
 constexpr std::uint64_t slowest_link = 1U << 20U;
 constexpr std::uint64_t slowest_disk = 20U << 20U;
-constexpr std::uint64_t room_to_spare = 16U << 20U;
 constexpr std::size_t most_paths = 100;
 
 std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
@@ -206,10 +206,8 @@ void Transfer::look_for_room() {
   for (const auto& [node, lacks] : std::map(lacking_)) {
     const auto& station = stations_.at(node);
     const auto bytes = bytes_of(lacks);
-    if (!station.room || *station.room >= bytes + room_to_spare) continue;
-    failed(node, {.fault = Fault::remote,
-                  .what = fmt::format("{} has room for {}, and {} are to come", job_.folder, human_bytes(*station.room), human_bytes(bytes)),
-                  .hint = "make room on its file system"});
+    if (!station.room || *station.room >= bytes + relay::room_to_spare) continue;
+    failed(node, no_room(job_.folder, *station.room, bytes));
   }
 }
 

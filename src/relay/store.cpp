@@ -26,7 +26,6 @@ constexpr std::uint64_t stride = 2U << 20U;
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
-constexpr std::uint64_t room_to_spare = 16U << 20U;
 
 bool make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {

@@ -31,6 +31,8 @@
 namespace podwright::relay {
 
 inline constexpr std::size_t digest_size = 32;
+/// A file system keeps so much besides what is to come.
+inline constexpr std::uint64_t room_to_spare = 16U << 20U;
 /// The exit status of a relay that ran, and does not have everything on its disk.
 inline constexpr int unable = 3;
 /// A relay whose head says nothing for so long takes it for dead.
