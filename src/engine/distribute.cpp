@@ -116,10 +116,24 @@ bool relays_pay(std::uint64_t bytes, std::size_t nodes, std::size_t relay) {
   return bytes >= 4 * relay || bytes * (nodes - 1) > relay * nodes;
 }
 
-/// As chunks of files, with the digest of each.
-using Contents = std::vector<Load::Content>;
+/// Files in chunks, with the digest of each.
+struct Contents {
+  std::uint64_t chunk = 0;
+  std::vector<Load::Content> files{};
+};
 
-bool is_ready(const std::future<Result<Contents>>& future) { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+/// Files that are read while a convoy gets ready.
+class Reading {
+ public:
+  template <class Read>
+  explicit Reading(Read read) : contents_(std::async(std::launch::async, std::move(read)).share()) {}
+  [[nodiscard]] bool ended() const { return contents_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+  /// Waits for it.
+  [[nodiscard]] const Result<Contents>& get() const { return contents_.get(); }
+
+ private:
+  std::shared_future<Result<Contents>> contents_;
+};
 
 /// A transfer as it goes on.
 class Transfer {
@@ -138,8 +152,8 @@ class Transfer {
   void by_ssh();
   void to_its_place();
   Result<Contents> read_contents(const std::set<std::string>& files, std::uint64_t chunk) const;
-  [[nodiscard]] std::optional<Load> load(Contents contents, std::uint64_t chunk, const std::vector<NodeId>& nodes) const;
-  bool convey(Convoy convoy, std::uint64_t bytes);
+  std::optional<Load> load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready);
+  void convey(Convoy convoy, const Reading& reading, std::uint64_t bytes);
   void failed(const NodeId& node, Error error) {
     error.node = node;
     lacking_.erase(node);
@@ -238,7 +252,7 @@ std::string Transfer::address_of(const NodeId& node, const Station& station) con
 }
 
 Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std::uint64_t chunk) const {
-  Contents contents;
+  Contents contents{.chunk = chunk};
   for (const auto& sha256 : files) {
     const auto bytes = files_.at(sha256).bytes();
     const auto& parcel = job_.parcels.at(sha256);
@@ -247,21 +261,32 @@ Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std
     if (digest.sha256 != sha256) {
       return fail(Fault::internal, fmt::format("{} changed while it was being sent", parcel.path.string()), "try again when nobody writes to it");
     }
-    contents.push_back({.name = parcel.name, .sha256 = sha256, .bytes = bytes, .hashes = digest.chunks});
+    contents.files.push_back({.name = parcel.name, .sha256 = sha256, .bytes = bytes, .hashes = digest.chunks});
   }
   return contents;
 }
 
-/// For these nodes, which wait.
-std::optional<Load> Transfer::load(Contents contents, std::uint64_t chunk, const std::vector<NodeId>& nodes) const {
+/// For those of these nodes that wait, once the files were read; from then on all of them lack something.
+std::optional<Load> Transfer::load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready) {
+  if (!reading.ended()) return std::nullopt;
+  const auto& contents = reading.get();
+  if (!contents) return Load{};
+  Load load{.folder = job_.folder, .chunk = contents->chunk, .contents = contents->files};
+  std::set<std::string> lacks;
+  std::uint64_t bytes = 0;
+  for (const auto& content : load.contents) {
+    lacks.insert(content.sha256);
+    bytes += content.bytes.size();
+  }
   std::vector<NodeId> reachable;
   for (const auto& node : nodes) {
-    if (job_.direct || !address_of(node, stations_.at(node)).empty()) reachable.push_back(node);
+    lacking_[node] = lacks;
+    const auto found = ready.find(node);
+    if (found == ready.end()) continue;
+    stations_[node] = found->second;
+    if (job_.direct || !address_of(node, found->second).empty()) reachable.push_back(node);
     else site_.events.debug(fmt::format("{} cannot relay: its IP address is not known", node));
   }
-  Load load{.folder = job_.folder, .chunk = chunk, .contents = std::move(contents)};
-  std::uint64_t bytes = 0;
-  for (const auto& content : load.contents) bytes += content.bytes.size();
   for (const auto& chain : chains(site_.inventory, reachable, bytes, job_.direct ? reachable.size() : job_.chains)) {
     auto& stops = load.chains.emplace_back();
     for (const auto& node : chain) stops.push_back({.node = node, .address = address_of(node, stations_.at(node))});
@@ -269,14 +294,15 @@ std::optional<Load> Transfer::load(Contents contents, std::uint64_t chunk, const
   return load;
 }
 
-/// What it does not do is left in `lacking_`. False: it was called off.
-bool Transfer::convey(Convoy convoy, std::uint64_t bytes) {
+/// What it does not do is left in `lacking_`; nothing, where it was called off.
+void Transfer::convey(Convoy convoy, const Reading& reading, std::uint64_t bytes) {
   convoy.rate = job_.rate;
   convoy.deadline = 2 * time_for(bytes, slowest()) + job_.place_deadline;
+  convoy.load = [&](const std::map<NodeId, Station>& ready) { return load(reading, convoy.nodes, ready); };
   convoy.place = job_.place;
   auto arrived = run_convoy(site_, convoy);
   for (auto& [node, error] : arrived.failed) failed(node, std::move(error));
-  if (arrived.called_off) return false;
+  if (arrived.called_off) return;
   result_.sent_by_head += arrived.fed;
   for (const auto& [node, received] : arrived.received) result_.received[node] += received;
   for (const auto& node : arrived.done) {
@@ -290,7 +316,6 @@ bool Transfer::convey(Convoy convoy, std::uint64_t bytes) {
   for (const auto& node : convoy.nodes) {
     if (lacking_.contains(node)) unable_.insert(node);
   }
-  return true;
 }
 
 void Transfer::by_relays() {
@@ -308,22 +333,10 @@ void Transfer::by_relays(const std::set<std::string>& lacks, const std::vector<N
   const auto bytes = bytes_of(lacks);
   const auto relay = relay_program(stations_.at(nodes.front()).machine, RelayKind::lean_program).size();
   if (!relays_pay(bytes, job_.direct ? 1 : nodes.size(), relay)) return;
-  const auto chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes);
-  auto reading = std::async(std::launch::async, [&] { return read_contents(lacks, chunk); });
-  std::optional<Error> unreadable;
-  Convoy convoy{.phase = job_.phase, .nodes = nodes};
-  convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
-    if (!is_ready(reading)) return std::nullopt;
-    auto contents = reading.get();
-    if (!contents) unreadable = contents.error();
-    if (unreadable) return Load{};
-    std::vector<NodeId> waiting;
-    std::ranges::copy_if(nodes, std::back_inserter(waiting), [&](const auto& node) { return ready.contains(node); });
-    return load(std::move(*contents), chunk, waiting);
-  };
-  convey(std::move(convoy), bytes);
-  if (!unreadable) return;
-  for (const auto& node : nodes) failed(node, *unreadable);
+  const Reading reading([&, chunk = job_.chunk != 0 ? job_.chunk : chunk_size(bytes)] { return read_contents(lacks, chunk); });
+  convey({.phase = job_.phase, .nodes = nodes}, reading, bytes);
+  if (reading.get()) return;
+  for (const auto& node : nodes) failed(node, reading.get().error());
 }
 
 /// Relays go to all nodes while the files are read. Where a node has something already, nothing comes of that.
@@ -332,10 +345,9 @@ void Transfer::unasked() {
   utsname own{};
   const auto relay = uname(&own) == 0 ? relay_program(static_cast<const char*>(own.machine), RelayKind::lean_program).size() : 0;
   const auto bytes = unread.bytes;
-  std::optional<Result<Contents>> contents;
-  std::set<std::string> all;
-  auto reading = std::async(std::launch::async, [&]() -> Result<Contents> {
+  const Reading reading([&]() -> Result<Contents> {
     if (auto read = unread.read(job_); !read) return fail(read.error());
+    std::set<std::string> all;
     for (const auto& [node, wanted] : job_.wanted) all.insert(wanted.begin(), wanted.end());
     for (const auto& sha256 : all) {
       auto file = MappedFile::open(job_.parcels.at(sha256).path);
@@ -346,27 +358,12 @@ void Transfer::unasked() {
   });
   // As arguments of sh they have to stay short.
   if (relay != 0 && unread.paths.size() <= most_paths && !site_.nodes.empty() && relays_pay(bytes, job_.direct ? 1 : site_.nodes.size(), relay)) {
-    Convoy convoy{.phase = job_.phase, .nodes = site_.nodes, .bare_of = unread.paths};
-    convoy.load = [&](const std::map<NodeId, Station>& ready) -> std::optional<Load> {
-      if (!is_ready(reading)) return std::nullopt;
-      contents = reading.get();
-      if (!*contents) return Load{};
-      std::vector<NodeId> waiting;
-      for (const auto& node : site_.nodes) {
-        lacking_[node] = all;
-        if (!ready.contains(node)) continue;
-        stations_[node] = ready.at(node);
-        waiting.push_back(node);
-      }
-      return load(**contents, job_.chunk, waiting);
-    };
     // Its deadline allows for what is read meanwhile.
-    convey(std::move(convoy), 2 * bytes);
+    convey({.phase = job_.phase, .nodes = site_.nodes, .bare_of = unread.paths}, reading, 2 * bytes);
   }
-  if (!contents) contents = reading.get();
-  if (*contents) return;
+  if (reading.get()) return;
   for (const auto& node : site_.nodes) {
-    if (!result_.failed.contains(node)) failed(node, contents->error());
+    if (!result_.failed.contains(node)) failed(node, reading.get().error());
   }
 }
 
