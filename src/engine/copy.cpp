@@ -91,7 +91,7 @@ Result<Contents> read_contents(CopyList& list) {
   return contents;
 }
 
-/// Prints the numbers of the entries that are as they should be.
+/// Prints the numbers of the files that are as they should be, and of those in whose place a folder is.
 std::string look(const CopyList& list) {
   std::string lines;
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
@@ -99,8 +99,34 @@ std::string look(const CopyList& list) {
     if (entry.kind == CopyEntry::Kind::file) lines += fmt::format("{}\t{}\t{}\n", i, entry.sha256, entry.path);
   }
   return "tab=$(printf '\\t')\nwhile IFS=$tab read -r number digest path; do\n"
-         "[ -f \"$path\" ] && [ ! -L \"$path\" ] && [ \"$(sha256sum <\"$path\")\" = \"$digest  -\" ] && echo \"$number\"\n"
+         "if [ -L \"$path\" ]; then continue; fi\n"
+         "if [ -d \"$path\" ]; then echo \"folder $number\"\n"
+         "elif [ -f \"$path\" ] && [ \"$(sha256sum <\"$path\")\" = \"$digest  -\" ]; then echo \"right $number\"; fi\n"
          "done <<'END OF LIST'\n" + lines + "END OF LIST\n";
+}
+
+/// What a node said of the files.
+struct Looked {
+  std::set<std::size_t> right{};
+  std::set<std::size_t> folders{};
+};
+
+Looked read_look(std::string_view said) {
+  Looked looked;
+  for (const auto line : lines(said)) {
+    const auto parts = words(line);
+    const auto number = parts.size() == 2 ? to_int(parts[1]) : std::nullopt;
+    if (!number || *number < 0) continue;
+    if (parts[0] == "right") looked.right.insert(static_cast<std::size_t>(*number));
+    if (parts[0] == "folder") looked.folders.insert(static_cast<std::size_t>(*number));
+  }
+  return looked;
+}
+
+Error folder_in_the_way(const std::string& path) {
+  return {.fault = Fault::remote,
+          .what = path + " is a folder there, and was to become a file",
+          .hint = fmt::format("to copy into it write {}/", path)};
 }
 
 /// Puts what has arrived where it belongs. `right`: the files that are there already.
@@ -209,15 +235,17 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
   };
   std::map<NodeId, std::set<std::size_t>> right;
   Distribution job{.phase = "copy", .folder = list.staging, .unread = std::move(unread), .rate = options.rate, .chains = options.chains, .direct = options.direct};
-  job.wants = [&](const NodeId& node, const Observed& seen) {
-    auto& there = right[node];
-    for (const auto line : lines(seen.out)) {
-      if (const auto number = to_int(line); number && *number >= 0) there.insert(static_cast<std::size_t>(*number));
-    }
+  job.wants = [&](const NodeId& node, const Observed& seen) -> Result<std::set<std::string>> {
+    auto looked = read_look(seen.out);
     std::set<std::string> wanted;
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
-      if (list.entries[i].kind == CopyEntry::Kind::file && !there.contains(i)) wanted.insert(list.entries[i].sha256);
+      const auto& entry = list.entries[i];
+      if (entry.kind != CopyEntry::Kind::file) continue;
+      // Known before anything is sent: it may be much.
+      if (looked.folders.contains(i)) return fail(folder_in_the_way(entry.path));
+      if (!looked.right.contains(i)) wanted.insert(entry.sha256);
     }
+    right[node] = std::move(looked.right);
     return wanted;
   };
   job.place = [&](const NodeId& node) { return placing(list, right[node]); };

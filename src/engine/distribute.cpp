@@ -194,7 +194,11 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
     auto& lacks = lacking_[node];
     const auto looked = answer.frames.find(2);
     const auto wants = job_.wants && looked != answer.frames.end() ? job_.wants(node, looked->second) : job_.wanted.at(node);
-    std::ranges::set_difference(wants, station.has, std::inserter(lacks, lacks.end()));
+    if (!wants) {
+      failed(node, wants.error());
+      continue;
+    }
+    std::ranges::set_difference(*wants, station.has, std::inserter(lacks, lacks.end()));
     if (lacks.empty()) lacking_.erase(node);
   }
 }

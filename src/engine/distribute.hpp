@@ -51,9 +51,10 @@ struct Distribution {
   std::optional<Unread> unread{};
   std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have
   /// Read-only sh that looks at a node before anything is sent, and what the node wants in the light of
-  /// its output: for files that may be where they belong already. Without it: `wanted`.
+  /// its output: for files that may be where they belong already. Without it: `wanted`. An error: the node gets
+  /// nothing, since it could not be put where it belongs.
   std::map<NodeId, std::string> look{};
-  std::function<std::set<std::string>(const NodeId&, const Observed&)> wants{};
+  std::function<Result<std::set<std::string>>(const NodeId&, const Observed&)> wants{};
   /// Has contents that some node lacks on this machine: sets their path and size. Those that cannot be
   /// had are the answer. Without it they are where `parcels` says.
   std::function<std::map<std::string, Error>(const std::set<std::string>& lacking, std::map<std::string, Parcel>& parcels)> provide{};

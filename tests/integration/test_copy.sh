@@ -175,6 +175,7 @@ check "nothing is left" clean
 
 pw_json copy "$WORK/large" /srv/tree
 check_status "a file over a folder is refused" 3
-check_json "with the way to write it" '.nodes.cu01.error | test("/srv/tree is a folder there.*write /srv/tree/")'
+check_json "with the way to write it" '.nodes.cu01 | (.error | test("/srv/tree is a folder there")) and (.hint | test("write /srv/tree/"))'
+check_json "before anything is sent" '.sent_by_this_machine == 0'
 pw_json copy "$WORK/none" /srv/
 check_status "a source that is not there is found before any node is contacted" 2

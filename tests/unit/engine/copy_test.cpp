@@ -115,5 +115,7 @@ TEST_CASE("a copy over SSH alone: what is there is not sent, a file is not put o
   std::filesystem::create_directory(there + "/same");
   result = copy_to_nodes(site, *list, {});
   REQUIRE(result.failed.contains("cu01"));
-  CHECK(result.failed.at("cu01").what.find("same is a folder there, and was to become a file") != std::string::npos);
+  CHECK(result.failed.at("cu01").what == there + "/same is a folder there, and was to become a file");
+  CHECK(result.failed.at("cu01").hint == "to copy into it write " + there + "/same/");
+  CHECK_MESSAGE(result.sent_by_head == 0, "it is known before anything is sent");
 }
