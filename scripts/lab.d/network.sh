@@ -16,7 +16,7 @@ ensure_bridges() {
   ip -n "$LAB_NETNS" -batch - <<END
 link set lo up
 link add br-mgmt type bridge
-addr add $OPERATOR_ADDRESS/16 dev br-mgmt
+addr add $OPERATOR_ADDRESS/16 brd + dev br-mgmt
 link set br-mgmt up
 link add br-fabric type bridge
 link set br-fabric up
@@ -84,8 +84,8 @@ link set f-$node master $(fabric_bridge_of "$node") up
 END
   ip -n "$netns" -batch - <<END
 link set lo up
-addr add ${ADDRESS_OF[$node]}/16 dev eth0
-addr add ${FABRIC_OF[$node]}/16 dev eth1
+addr add ${ADDRESS_OF[$node]}/16 brd + dev eth0
+addr add ${FABRIC_OF[$node]}/16 brd + dev eth1
 link set eth0 up
 link set eth1 up
 END
