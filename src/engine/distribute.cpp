@@ -191,15 +191,15 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
       continue;
     }
     const auto& station = stations_.insert_or_assign(node, read_station(answer)).first->second;
-    auto& lacks = lacking_[node];
     const auto looked = answer.frames.find(2);
     const auto wants = job_.wants && looked != answer.frames.end() ? job_.wants(node, looked->second) : job_.wanted.at(node);
     if (!wants) {
       failed(node, wants.error());
       continue;
     }
+    std::set<std::string> lacks;
     std::ranges::set_difference(*wants, station.has, std::inserter(lacks, lacks.end()));
-    if (lacks.empty()) lacking_.erase(node);
+    if (!lacks.empty()) lacking_.insert_or_assign(node, std::move(lacks));
   }
 }
 
