@@ -13,6 +13,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "base/open_file.hpp"
+
 namespace podwright {
 
 namespace {
@@ -64,8 +66,7 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   const auto unreadable = [&] {
     return fail(Fault::usage, fmt::format("{} cannot be read: {}", path.string(), std::strerror(errno)));
   };
-  const auto close = [](std::FILE* file) { (void)std::fclose(file); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
+  const OpenFile file(std::fopen(path.c_str(), "rbe"));
   if (!file) return unreadable();
   Sha256 digest;
   std::array<char, std::size_t{64} * 1024> buffer{};

@@ -3,7 +3,6 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <cstdio>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -14,11 +13,6 @@
 #include <vector>
 
 namespace podwright {
-
-struct FileCloser {
-  void operator()(std::FILE* file) const { (void)std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, FileCloser>;
 
 constexpr std::size_t block_size = std::size_t{1} << 20U;
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 #include "bundle/blocks.hpp"
 
@@ -38,7 +39,7 @@ constexpr std::uint64_t write_behind = 16U << 20U;
 /// Writes and digests beside each other and beside the compressor, so that none waits for another.
 class Writer {
  public:
-  Writer(File file, BlockPool& pool) : file_(std::move(file)), pool_(pool) {}
+  Writer(OpenFile file, BlockPool& pool) : file_(std::move(file)), pool_(pool) {}
 
   /// Room for the next bytes, and how many were put there.
   std::span<char> room() { return std::span(gathered_->memory.get(), block_size).subspan(gathered_->size); }
@@ -76,7 +77,7 @@ class Writer {
     begun_ = written_;
   }
 
-  File file_;
+  OpenFile file_;
   BlockPool& pool_;
   SharedBlock gathered_ = pool_.get();
   // Of the threads, until they have ended.
@@ -182,7 +183,7 @@ Packer::~Packer() {
 
 Status Packer::open() {
   auto& impl = *impl_;
-  File out(std::fopen(impl.temporary.c_str(), "wbe"));
+  OpenFile out(std::fopen(impl.temporary.c_str(), "wbe"));
   if (!out) return impl.failure();
   impl.out = std::make_unique<Writer>(std::move(out), impl.pool);
   ZSTD_CCtx_setParameter(impl.zstd.get(), ZSTD_c_checksumFlag, 1);
@@ -201,7 +202,7 @@ Status Packer::add(const std::string& path, std::string_view content) {
 }
 
 Status Packer::add_file(const std::string& path, const fs::path& source, std::uint64_t size, const std::string& sha256) {
-  const File in(std::fopen(source.c_str(), "rbe"));
+  const OpenFile in(std::fopen(source.c_str(), "rbe"));
   if (!in) return fail(Fault::internal, source.string() + " cannot be read");
   if (!impl_->compress_at(shrinks(in.get(), size) ? compression_level : passing_level)) return impl_->failure();
   if (auto headed = impl_->header(path, size); !headed) return headed;

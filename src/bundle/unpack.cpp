@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 #include "bundle/blocks.hpp"
 
@@ -115,7 +116,7 @@ class Source {
   std::uint64_t given_ = 0;
   std::string problem_{};
   // Of the thread.
-  File in_{};
+  OpenFile in_{};
   std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> zstd_{ZSTD_createDCtx(), &ZSTD_freeDCtx};
   SharedBlock raw_{};
   ZSTD_inBuffer packed_{nullptr, 0, 0};

@@ -8,6 +8,7 @@
 #include "base/digest.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 #include "bundle/bundle.hpp"
 #include "config/lock_file.hpp"
@@ -99,13 +100,10 @@ class Reading {
     if (!part_.empty()) fs::remove(part_, ignored);
   }
 
-  struct Closer {
-    void operator()(std::FILE* file) const { (void)std::fclose(file); }
-  };
   fs::path file_;
   fs::path keep_;
   fs::path part_{};
-  std::unique_ptr<std::FILE, Closer> out_{};
+  OpenFile out_{};
   Sha256 digest_{};
   std::string path_{};
   bool is_small_ = false;

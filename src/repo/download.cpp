@@ -14,6 +14,7 @@
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 
 namespace podwright {
@@ -34,9 +35,6 @@ struct EasyDeleter {
 };
 struct MultiDeleter {
   void operator()(CURLM* multi) const { ::curl_multi_cleanup(multi); }
-};
-struct FileDeleter {
-  void operator()(std::FILE* file) const { (void)std::fclose(file); }
 };
 
 /// Whether another attempt may end differently.
@@ -251,7 +249,7 @@ class Transfer {
   const DownloadOptions& options_;
   fs::path part_;
   std::unique_ptr<CURL, EasyDeleter> easy_;
-  std::unique_ptr<std::FILE, FileDeleter> file_;
+  OpenFile file_;
   std::array<char, CURL_ERROR_SIZE> message_{};
   std::uint64_t from_ = 0;  ///< bytes that were there before this attempt
   std::uint64_t arrived_ = 0;  ///< in this attempt

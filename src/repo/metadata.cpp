@@ -14,6 +14,7 @@
 
 #include "base/digest.hpp"
 #include "base/files.hpp"
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 #include "repo/deb822.hpp"
 #include "repo/openpgp.hpp"
@@ -75,7 +76,7 @@ Status decompress(const fs::path& from, const fs::path& to, const ReleaseFile& w
   if (archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK) return broken();
   const auto part = to.string() + ".part-" + random_hex(4);
   {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(part.c_str(), "wbe"), &std::fclose);
+    const OpenFile out(std::fopen(part.c_str(), "wbe"));
     if (!out) return fail(Fault::internal, part + " cannot be written");
     const void* block = nullptr;
     std::size_t size = 0;

@@ -11,6 +11,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/open_file.hpp"
 #include "base/text.hpp"
 #include "repo/deb822.hpp"
 #include "repo/rpm_md.hpp"
@@ -629,7 +630,7 @@ Status PackageSolver::add_rpm_md(std::string_view repo_name, int priority, const
                                  const std::string& filelists, bool has_modules) {
   auto* repo = impl_->new_repo(repo_name, priority);
   const auto add = [&](const std::string& file, int flags) -> Status {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(solv_xfopen(file.c_str(), "r"), &std::fclose);
+    const OpenFile stream(solv_xfopen(file.c_str(), "r"));
     if (!stream) return fail(Fault::internal, file + " cannot be read");
     if (repo_add_rpmmd(repo, stream.get(), nullptr, flags) != 0) {
       return fail(Fault::validation, fmt::format("the metadata of {} cannot be read: {}", repo_name, pool_errstr(impl_->pool)),
@@ -650,7 +651,7 @@ Status PackageSolver::add_rpm_md_text(std::string_view repo_name, int priority, 
                                       const std::set<std::string>& without, const std::string& root) {
   auto* repo = impl_->new_repo(repo_name, priority);
   auto text = primary;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(::fmemopen(text.data(), text.size(), "r"), &std::fclose);
+  const OpenFile stream(::fmemopen(text.data(), text.size(), "r"));
   if (!stream || repo_add_rpmmd(repo, stream.get(), nullptr, 0) != 0) {
     return fail(Fault::validation, fmt::format("the metadata of {} cannot be read: {}", repo_name, pool_errstr(impl_->pool)), "it is damaged");
   }
