@@ -39,7 +39,7 @@ function(embed_relays room)
           DEPENDS ${sources} ${headers} VERBATIM COMMENT "Cross-compiling the ${kind} relay for aarch64")
         pack_relay(aarch64 ${kind} ${arm64} ${arm64})
       endforeach()
-      set(PODWRIGHT_RELAY_AARCH64 ${CMAKE_BINARY_DIR}/podwright-relay-aarch64-static PARENT_SCOPE)  # for its test
+      set(PODWRIGHT_RELAY_AARCH64 ${CMAKE_BINARY_DIR}/podwright-relay-aarch64 PARENT_SCOPE)  # -static and -lean, for their tests
     else()
       message(STATUS "no aarch64-linux-gnu-g++ with a libcrypto.a: nodes of that architecture are served over SSH")
     endif()

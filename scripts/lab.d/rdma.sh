@@ -97,8 +97,8 @@ cp /run/machine/authorized_keys /root/.ssh/
 ip link set lo up
 ip link set eth0 up
 ip link set eth1 up
-ip addr add "$(cat /run/machine/management)" dev eth0
-ip addr add "$(cat /run/machine/fabric)" dev eth1
+ip addr add "$(cat /run/machine/management)" brd + dev eth0
+ip addr add "$(cat /run/machine/fabric)" brd + dev eth1
 modprobe rdma_rxe
 rdma link add rxe0 type rxe netdev eth1
 END

@@ -91,21 +91,22 @@ Result<Contents> read_contents(CopyList& list) {
   return contents;
 }
 
-/// Prints the numbers of the files that are as they should be, and of those in whose place a folder is.
+/// Prints the numbers of the files that are as they should be, and of files and links in whose place a folder is.
 std::string look(const CopyList& list) {
   std::string lines;
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
     const auto& entry = list.entries[i];
-    if (entry.kind == CopyEntry::Kind::file) lines += fmt::format("{}\t{}\t{}\n", i, entry.sha256, entry.path);
+    if (entry.kind != CopyEntry::Kind::folder) lines += fmt::format("{}\t{}\t{}\n", i, entry.sha256.empty() ? "-" : entry.sha256, entry.path);
   }
   return "tab=$(printf '\\t')\nwhile IFS=$tab read -r number digest path; do\n"
-         "if [ -L \"$path\" ]; then continue; fi\n"
-         "if [ -d \"$path\" ]; then echo \"folder $number\"\n"
+         // A link to a folder is one for a file, which would go into it; a link takes its place.
+         "if [ -d \"$path\" ] && { [ \"$digest\" != - ] || [ ! -L \"$path\" ]; }; then echo \"folder $number\"\n"
+         "elif [ -L \"$path\" ] || [ \"$digest\" = - ]; then :\n"
          "elif [ -f \"$path\" ] && [ \"$(sha256sum <\"$path\")\" = \"$digest  -\" ]; then echo \"right $number\"; fi\n"
          "done <<'END OF LIST'\n" + lines + "END OF LIST\n";
 }
 
-/// What a node said of the files.
+/// What a node said of the entries.
 struct Looked {
   std::set<std::size_t> right{};
   std::set<std::size_t> folders{};
@@ -123,10 +124,11 @@ Looked read_look(std::string_view said) {
   return looked;
 }
 
-Error folder_in_the_way(const std::string& path) {
+Error folder_in_the_way(const CopyEntry& entry) {
+  const bool file = entry.kind == CopyEntry::Kind::file;
   return {.fault = Fault::remote,
-          .what = path + " is a folder there, and was to become a file",
-          .hint = fmt::format("to copy into it write {}/", path)};
+          .what = fmt::format("{} is a folder there, and was to become a {}", entry.path, file ? "file" : "link"),
+          .hint = file ? fmt::format("to copy into it write {}/", entry.path) : "move it away on the node, or copy to another place"};
 }
 
 /// Puts what has arrived where it belongs. `right`: the files that are there already.
@@ -157,17 +159,17 @@ std::string placing(const CopyList& list, const std::set<std::size_t>& right) {
   return fmt::format(R"sh(umask 022
 stage={0}
 tab=$(printf '\t')
-refuse() {{ echo "$1" >&2; exit 1; }}
+no_folder() {{ [ ! -d "$path" ] || {{ echo "$path is a folder there" >&2; exit 1; }}; }}  # by now; mostly it was seen before anything was sent
 [ -d {2} ] || mkdir -p {2} || exit 1
 while IFS=$tab read -r kind mode what path; do
   case $kind in
   folder) [ -d "$path" ] || mkdir "$path" || exit 1 ;;
   mode) chmod "$mode" "$path" || exit 1 ;;
   link)
-    [ ! -d "$path" ] || [ -L "$path" ] || refuse "$path is a folder there, and was to become a link"
+    [ -L "$path" ] || no_folder
     rm -f "$path" && ln -s "$what" "$path" || exit 1 ;;
   file | last)
-    [ ! -d "$path" ] || refuse "$path is a folder there, and was to become a file; to copy into it write $path/"
+    no_folder
     if [ "$kind" = file ]; then
       cp "$stage/$what" "$stage/$what.copy" || exit 1
       what=$what.copy
@@ -217,7 +219,7 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
 Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options) {
   Unread unread{.bytes = list.bytes, .paths = {list.staging}};
   for (const auto& entry : list.entries) {
-    if (entry.kind == CopyEntry::Kind::file) unread.paths.push_back(entry.path);
+    if (entry.kind != CopyEntry::Kind::folder) unread.paths.push_back(entry.path);
   }
   unread.read = [&](Distribution& job) -> Status {
     auto contents = read_contents(list);
@@ -240,10 +242,9 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
     std::set<std::string> wanted;
     for (std::size_t i = 0; i < list.entries.size(); ++i) {
       const auto& entry = list.entries[i];
-      if (entry.kind != CopyEntry::Kind::file) continue;
       // Known before anything is sent: it may be much.
-      if (looked.folders.contains(i)) return fail(folder_in_the_way(entry.path));
-      if (!looked.right.contains(i)) wanted.insert(entry.sha256);
+      if (looked.folders.contains(i)) return fail(folder_in_the_way(entry));
+      if (entry.kind == CopyEntry::Kind::file && !looked.right.contains(i)) wanted.insert(entry.sha256);
     }
     right[node] = std::move(looked.right);
     return wanted;

@@ -149,6 +149,7 @@ on cu02 "mv /root/${LIBRARY##*/} $LIBRARY"
 start copy --direct --rate-limit 20M "$WORK/large" /srv/direct
 part_on cu01 1000000
 check "sent directly, no node listens for another" everywhere '! ss -Hltnp | grep -q relay-'
+check "while it goes on" kill -0 "$HEAD"
 ended
 check_status "all over SSH" 0
 check_json "from this machine to each" ".sent_by_this_machine == 4 * $SIZE"

@@ -118,4 +118,25 @@ TEST_CASE("a copy over SSH alone: what is there is not sent, a file is not put o
   CHECK(result.failed.at("cu01").what == there + "/same is a folder there, and was to become a file");
   CHECK(result.failed.at("cu01").hint == "to copy into it write " + there + "/same/");
   CHECK_MESSAGE(result.sent_by_head == 0, "it is known before anything is sent");
+
+  std::filesystem::remove(there + "/same");
+  std::filesystem::create_directory_symlink("sub", there + "/same");
+  result = copy_to_nodes(site, *list, {});
+  REQUIRE(result.failed.contains("cu01"));
+  CHECK_MESSAGE(result.failed.at("cu01").hint == "to copy into it write " + there + "/same/", "so is a link to a folder");
+  CHECK(result.sent_by_head == 0);
+
+  std::filesystem::remove(there + "/same");
+  std::filesystem::remove(there + "/link");
+  std::filesystem::create_directory(there + "/link");
+  result = copy_to_nodes(site, *list, {});
+  REQUIRE(result.failed.contains("cu01"));
+  CHECK(result.failed.at("cu01").what == there + "/link is a folder there, and was to become a link");
+  CHECK(result.sent_by_head == 0);
+
+  std::filesystem::remove(there + "/link");
+  std::filesystem::create_directory_symlink("sub", there + "/link");
+  result = copy_to_nodes(site, *list, {});
+  CHECK(result.failed.empty());
+  CHECK_MESSAGE(std::filesystem::read_symlink(there + "/link") == "a b", "a link takes the place of one");
 }
