@@ -95,6 +95,7 @@ Command::Command(Connection& connection, DeadlineClock& clock, const Request& re
       request_(request),
       setup_timeout_(setup_timeout),
       exchange_(request, std::move(sudo), std::move(on_output)),
+      in_flight_(shortest_round_trip(ssh_get_fd(connection.session()))),
       finished_(std::move(finished)),
       callbacks_(std::make_unique<Callbacks>(this)) {}
 
@@ -155,9 +156,9 @@ void Command::send_input() {
   }
   for (int i = 0; i < writes_in_a_row && !input_refused_ && connection_.writable(); ++i) {
     const auto bytes = exchange_.to_send();
-    const auto window = ssh_channel_window_size(channel_);
-    if (bytes.empty() || window == 0) break;
-    const auto size = std::min({bytes.size(), static_cast<std::size_t>(window), write_size});
+    const auto room = in_flight_.room(ssh_channel_window_size(channel_), clock_.now());
+    if (bytes.empty() || room == 0) break;
+    const auto size = std::min({bytes.size(), static_cast<std::size_t>(room), write_size});
     const int written = ssh_channel_write(channel_, bytes.data(), static_cast<std::uint32_t>(size));
     if (written < 0) input_refused_ = true;
     if (written <= 0) break;

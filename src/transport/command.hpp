@@ -8,6 +8,7 @@
 
 #include "transport/connection.hpp"
 #include "transport/exchange.hpp"
+#include "transport/in_flight.hpp"
 
 namespace podwright {
 
@@ -49,6 +50,7 @@ class Command : public ChannelUser {
   const Request& request_;
   Millis setup_timeout_;
   Exchange exchange_;
+  InFlight in_flight_;
   std::function<void()> finished_;
   std::unique_ptr<Callbacks> callbacks_;
   ssh_channel_struct* channel_ = nullptr;
