@@ -11,7 +11,9 @@
 #include <cstring>
 #include <future>
 #include <memory>
+#include <span>
 #include <stdexcept>
+#include <vector>
 
 #include "base/open_file.hpp"
 
@@ -19,14 +21,15 @@ namespace podwright {
 
 namespace {
 
-std::string hex_digits(const unsigned char* bytes, unsigned int length) {
+std::string hex_digits(std::string_view bytes) {
   std::string text;
-  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", bytes[i]);
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
   return text;
 }
 
 /// Below so many bytes a thread costs more than it brings.
-constexpr std::size_t worth_a_thread = std::size_t{4} << 20U;
+constexpr std::uint64_t worth_a_thread = 4U << 20U;
+constexpr std::size_t read_at_once = std::size_t{128} << 10U;
 
 [[noreturn]] void no_digest() { throw std::runtime_error("OpenSSL cannot compute SHA-256"); }
 
@@ -47,19 +50,19 @@ void Sha256::add(std::string_view bytes) {
   if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1) no_digest();
 }
 
-std::string Sha256::hex() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (EVP_DigestFinal_ex(state_->context.get(), digest, &length) != 1) no_digest();
+std::string Sha256::raw() {
+  std::string digest(32, '\0');
+  if (EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr) != 1) no_digest();
   state_->begin();
-  return hex_digits(digest, length);
+  return digest;
 }
 
+std::string Sha256::hex() { return hex_digits(raw()); }
+
 std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1) no_digest();
-  return hex_digits(digest, length);
+  Sha256 digest;
+  digest.add(bytes);
+  return digest.hex();
 }
 
 Result<std::string> sha256_of_file(const std::filesystem::path& path) {
@@ -75,22 +78,36 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   return digest.hex();
 }
 
-ChunkedDigest chunked_sha256(std::string_view bytes, std::uint64_t chunk) {
-  const auto in_chunks = [bytes, chunk] {
+Result<ChunkedDigest> chunked_sha256(const InputFile& file, std::uint64_t chunk) {
+  // All of `size` bytes from there on, in pieces that a processor's cache holds.
+  const auto add = [&file](Sha256& digest, std::uint64_t offset, std::uint64_t size, std::vector<char>& buffer) -> Status {
+    for (const auto end = offset + size; offset < end;) {
+      const auto piece = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(end - offset, buffer.size())));
+      if (auto read = file.read(offset, piece); !read) return read;
+      digest.add({piece.data(), piece.size()});
+      offset += piece.size();
+    }
+    return {};
+  };
+  const auto in_chunks = [&]() -> Result<std::string> {
+    std::vector<char> buffer(read_at_once);
+    Sha256 digest;
     std::string all;
-    for (auto left = bytes; !left.empty(); left.remove_prefix(std::min<std::size_t>(left.size(), chunk))) {
-      unsigned char digest[EVP_MAX_MD_SIZE];
-      unsigned int length = 0;
-      if (EVP_Digest(left.data(), std::min<std::size_t>(left.size(), chunk), digest, &length, EVP_sha256(), nullptr) != 1) no_digest();
-      all.append(reinterpret_cast<const char*>(digest), length);
+    for (std::uint64_t offset = 0; offset < file.size(); offset += chunk) {
+      if (auto added = add(digest, offset, std::min(chunk, file.size() - offset), buffer); !added) return fail(added.error());
+      all += digest.raw();
     }
     return all;
   };
   // Side by side; what one of them has read from the disk the other finds in memory.
-  auto chunks = std::async(bytes.size() < worth_a_thread ? std::launch::deferred : std::launch::async, in_chunks);
-  ChunkedDigest result{.sha256 = sha256_hex(bytes), .chunks = {}};
-  result.chunks = chunks.get();
-  return result;
+  auto pending = std::async(file.size() < worth_a_thread ? std::launch::deferred : std::launch::async, in_chunks);
+  std::vector<char> buffer(read_at_once);
+  Sha256 digest;
+  const auto whole = add(digest, 0, file.size(), buffer);
+  auto chunks = pending.get();
+  if (!whole) return fail(whole.error());
+  if (!chunks) return fail(chunks.error());
+  return ChunkedDigest{.sha256 = digest.hex(), .chunks = std::move(*chunks)};
 }
 
 std::string base64_encode(std::string_view bytes) {

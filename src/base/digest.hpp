@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.hpp"
 #include "base/result.hpp"
 
 namespace podwright {
@@ -22,6 +23,8 @@ class Sha256 {
   void add(std::string_view bytes);
   /// Of what was added, as 64 hexadecimal digits; what is added after that begins anew.
   std::string hex();
+  /// The same as 32 bytes.
+  std::string raw();
 
  private:
   struct State;
@@ -32,13 +35,13 @@ class Sha256 {
 std::string sha256_hex(std::string_view bytes);
 /// The same of a file of any size.
 Result<std::string> sha256_of_file(const std::filesystem::path& path);
-/// The SHA-256 of all of it, and of every piece of `chunk` bytes (the last may be shorter): 32 bytes
+/// The SHA-256 of a whole file, and of every piece of `chunk` bytes (the last may be shorter): 32 bytes
 /// each, one after the other.
 struct ChunkedDigest {
   std::string sha256;  ///< 64 hexadecimal digits
   std::string chunks;
 };
-ChunkedDigest chunked_sha256(std::string_view bytes, std::uint64_t chunk);
+Result<ChunkedDigest> chunked_sha256(const InputFile& file, std::uint64_t chunk);
 std::string base64_encode(std::string_view bytes);
 /// The bytes; line ends are skipped. Nothing when it is not base64 or was cut off.
 std::optional<std::string> base64_decode(std::string_view text);

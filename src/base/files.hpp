@@ -1,7 +1,9 @@
 /// Files of the operator's machine. Writes are atomic: a reader sees the old or the new, never half.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,7 +23,7 @@ Status append_file(const std::filesystem::path& path, std::string_view content,
 
 Status make_directories(const std::filesystem::path& path, unsigned mode = 0755);
 
-/// A file's bytes as they lie in the page cache: any size, shared by everybody who sends them.
+/// A file's bytes as they lie in the page cache, for whoever wants them in one piece.
 class MappedFile {
  public:
   static Result<MappedFile> open(const std::filesystem::path& path);
@@ -36,6 +38,29 @@ class MappedFile {
  private:
   MappedFile() = default;
   std::string_view bytes_;
+};
+
+/// A file that is read piece by piece, at any place, by several at once. It is not mapped: one that becomes shorter
+/// meanwhile is an error then and no signal, and to map a page costs more than to copy it.
+class InputFile {
+ public:
+  static Result<InputFile> open(const std::filesystem::path& path);
+  InputFile(InputFile&& other) noexcept;
+  InputFile& operator=(InputFile&& other) noexcept;
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  ~InputFile();
+
+  /// In bytes, when it was opened.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Fills all of `into` with what lies from `offset` on.
+  [[nodiscard]] Status read(std::uint64_t offset, std::span<char> into) const;
+
+ private:
+  InputFile() = default;
+  std::filesystem::path path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
 };
 
 /// "~/x" and "~" with the home of whoever runs this; other paths as they are.

@@ -79,14 +79,15 @@ Result<Contents> read_contents(CopyList& list) {
   Contents contents{.parcels = {}, .chunk = chunk_size(list.bytes)};
   for (auto& entry : list.entries) {
     if (entry.kind != CopyEntry::Kind::file) continue;
-    const auto file = MappedFile::open(entry.source);
+    const auto file = InputFile::open(entry.source);
     if (!file) return fail(file.error());
-    auto digest = chunked_sha256(file->bytes(), contents.chunk);
-    entry.sha256 = digest.sha256;
-    contents.parcels.try_emplace(digest.sha256, Parcel{.name = entry.source.filename().string(),
+    auto digest = chunked_sha256(*file, contents.chunk);
+    if (!digest) return fail(digest.error());
+    entry.sha256 = digest->sha256;
+    contents.parcels.try_emplace(digest->sha256, Parcel{.name = entry.source.filename().string(),
                                                        .path = entry.source,
-                                                       .size = file->bytes().size(),
-                                                       .hashes = std::move(digest.chunks)});
+                                                       .size = file->size(),
+                                                       .hashes = std::move(digest->chunks)});
   }
   return contents;
 }

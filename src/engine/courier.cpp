@@ -157,7 +157,8 @@ class Member : public Feed {
   std::string out_;               ///< being sent; a program's or a frame's bytes come behind it
   std::size_t out_sent_ = 0;
   std::string_view program_;
-  std::uint64_t frame_left_ = 0;
+  std::string frame_;             ///< of a file: bytes that are announced and sent at once
+  std::size_t frame_left_ = 0;
   bool feeding_ = false;
   bool ending_ = false;   ///< the last word was said
   bool closing_ = false;  ///< nothing comes behind it
@@ -231,7 +232,7 @@ std::string_view Member::next() {
   if (out_sent_ < out_.size()) return std::string_view(out_).substr(out_sent_);
   if (frame_left_ > 0) {
     const auto allowed = courier_.pace().allow(frame_left_);
-    return courier_.load().contents[object_].bytes.substr(static_cast<std::size_t>(offset_), static_cast<std::size_t>(allowed));
+    return std::string_view(frame_).substr(frame_.size() - frame_left_, static_cast<std::size_t>(allowed));
   }
   if (words_.empty() && !program_.empty()) return program_;
   if (words_.empty() && feeding_) begin_frame();
@@ -242,7 +243,7 @@ std::string_view Member::next() {
 
 void Member::begin_frame() {
   const auto& contents = courier_.load().contents;
-  while (object_ < contents.size() && offset_ >= contents[object_].bytes.size()) {
+  while (object_ < contents.size() && offset_ >= contents[object_].file->size()) {
     ++object_;
     offset_ = 0;
   }
@@ -251,7 +252,10 @@ void Member::begin_frame() {
     return;
   }
   if (courier_.pace().allow(1) == 0) return;
-  frame_left_ = std::min<std::uint64_t>(frame_size, contents[object_].bytes.size() - offset_);
+  const auto& content = contents[object_];
+  frame_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(frame_size, content.file->size() - offset_)));
+  if (auto read = content.file->read(offset_, frame_); !read) return give_up(read.error());
+  frame_left_ = frame_.size();
   say(fmt::format("data {} {} {}", object_, offset_, frame_left_));
 }
 
@@ -283,7 +287,7 @@ std::string Courier::request_of(const Member& member) const {
                      .peers = member.before};
   for (const auto id : member.behind) setup.allowed.push_back(crew_[id]->address);
   for (const auto& content : load_->contents) {
-    setup.objects.push_back({.sha256 = content.sha256, .size = content.bytes.size()});
+    setup.objects.push_back({.sha256 = content.sha256, .size = content.file->size()});
     setup.hashes += content.hashes;
   }
   return relay::encode(setup);
@@ -433,7 +437,7 @@ void Courier::launch_when_ready() {
 }
 
 void Courier::launch() {
-  for (const auto& content : load_->contents) total_ += content.bytes.size();
+  for (const auto& content : load_->contents) total_ += content.file->size();
   for (const auto& chain : load_->chains) {
     std::vector<std::uint32_t> earlier;
     for (const auto& stop : chain) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/files.hpp"
 #include "engine/site.hpp"
 #include "engine/station.hpp"
 
@@ -25,7 +26,7 @@ struct Load {
   struct Content {
     std::string name;
     std::string sha256;
-    std::string_view bytes;
+    const InputFile* file = nullptr;
     std::string hashes;  ///< of its chunks
   };
   std::vector<Content> contents{};

@@ -97,17 +97,31 @@ std::string receiver(const std::string& folder, const std::string& sha256) {
 /// A file for one node, no faster than all together may go.
 class PacedFile : public Feed {
  public:
-  PacedFile(std::string_view bytes, relay::Pace& pace) : left_(bytes), pace_(pace) {}
-  std::string_view next() override { return left_.substr(0, static_cast<std::size_t>(pace_.allow(left_.size()))); }
+  PacedFile(const InputFile& file, relay::Pace& pace) : file_(file), pace_(pace) {}
+  std::string_view next() override {
+    if (piece_left_ == 0 && !ended()) {
+      piece_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, file_.size() - offset_)));
+      if (auto read = file_.read(offset_, piece_); !read) unreadable_ = read.error();
+      else piece_left_ = piece_.size();
+    }
+    return std::string_view(piece_).substr(piece_.size() - piece_left_, static_cast<std::size_t>(pace_.allow(piece_left_)));
+  }
   void taken(std::size_t bytes) override {
-    left_.remove_prefix(bytes);
+    piece_left_ -= bytes;
+    offset_ += bytes;
     pace_.spent(bytes);
   }
-  bool ended() override { return left_.empty(); }
+  bool ended() override { return offset_ == file_.size(); }
+  std::optional<Error> given_up() override { return unreadable_; }
 
  private:
-  std::string_view left_;
+  static constexpr std::size_t piece_size = std::size_t{64} << 10U;
+  const InputFile& file_;
   relay::Pace& pace_;
+  std::uint64_t offset_ = 0;
+  std::string piece_;
+  std::size_t piece_left_ = 0;
+  std::optional<Error> unreadable_;
 };
 
 /// Whether what is to be sent is more than the relays themselves. It goes by a relay even to one node then:
@@ -174,7 +188,7 @@ class Transfer {
   std::map<NodeId, Error> lost_;  ///< their connection broke while they received
   std::set<NodeId> placed_;       ///< have everything, and in its place
   std::set<NodeId> unable_;       ///< cannot take part in a convoy
-  std::map<std::string, MappedFile> files_;
+  std::map<std::string, InputFile> files_;
   Distributed result_;
 };
 
@@ -237,7 +251,7 @@ void Transfer::open_files() {
   for (const auto& [node, lacks] : lacking_) {
     for (const auto& sha256 : lacks) {
       if (files_.contains(sha256) || unreadable.contains(sha256)) continue;
-      auto file = MappedFile::open(job_.parcels.at(sha256).path);
+      auto file = InputFile::open(job_.parcels.at(sha256).path);
       if (file) files_.emplace(sha256, std::move(*file));
       else unreadable.emplace(sha256, file.error());
     }
@@ -258,14 +272,15 @@ std::string Transfer::address_of(const NodeId& node, const Station& station) con
 Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std::uint64_t chunk) const {
   Contents contents{.chunk = chunk};
   for (const auto& sha256 : files) {
-    const auto bytes = files_.at(sha256).bytes();
+    const auto& file = files_.at(sha256);
     const auto& parcel = job_.parcels.at(sha256);
-    const bool known = job_.chunk == chunk && (bytes.empty() || !parcel.hashes.empty());
-    const auto digest = known ? ChunkedDigest{.sha256 = sha256, .chunks = parcel.hashes} : chunked_sha256(bytes, chunk);
-    if (digest.sha256 != sha256) {
+    const bool known = job_.chunk == chunk && (file.size() == 0 || !parcel.hashes.empty());
+    const auto digest = known ? ChunkedDigest{.sha256 = sha256, .chunks = parcel.hashes} : chunked_sha256(file, chunk);
+    if (!digest) return fail(digest.error());
+    if (digest->sha256 != sha256) {
       return fail(Fault::internal, fmt::format("{} changed while it was being sent", parcel.path.string()), "try again when nobody writes to it");
     }
-    contents.files.push_back({.name = parcel.name, .sha256 = sha256, .bytes = bytes, .hashes = digest.chunks});
+    contents.files.push_back({.name = parcel.name, .sha256 = sha256, .file = &file, .hashes = digest->chunks});
   }
   return contents;
 }
@@ -280,7 +295,7 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
   std::uint64_t bytes = 0;
   for (const auto& content : load.contents) {
     lacks.insert(content.sha256);
-    bytes += content.bytes.size();
+    bytes += content.file->size();
   }
   std::vector<NodeId> reachable;
   for (const auto& node : nodes) {
@@ -354,7 +369,7 @@ void Transfer::unasked() {
     std::set<std::string> all;
     for (const auto& [node, wanted] : job_.wanted) all.insert(wanted.begin(), wanted.end());
     for (const auto& sha256 : all) {
-      auto file = MappedFile::open(job_.parcels.at(sha256).path);
+      auto file = InputFile::open(job_.parcels.at(sha256).path);
       if (!file) return fail(file.error());
       files_.emplace(sha256, std::move(*file));
     }
@@ -384,20 +399,18 @@ void Transfer::by_ssh() {
     if (site_.stop.stop_requested()) break;
     std::vector<Request> requests;
     std::deque<PacedFile> paced;
-    const auto bytes = files_.at(sha256).bytes();
+    const auto& file = files_.at(sha256);
     for (const auto& [node, lacks] : lacking_) {
       if (!lacks.contains(sha256)) continue;
-      auto& request = requests.emplace_back(Request{.node = node, .command = receiver(job_.folder, sha256), .max_output = 4096});
-      if (job_.rate == 0) request.attached = bytes;
-      else request.feed = &paced.emplace_back(bytes, pace);
+      requests.push_back({.node = node, .command = receiver(job_.folder, sha256), .feed = &paced.emplace_back(file, pace), .max_output = 4096});
     }
-    for (auto& request : requests) request.deadline = time_for(bytes.size() * requests.size(), slowest());
+    for (auto& request : requests) request.deadline = time_for(file.size() * requests.size(), slowest());
     const auto& name = job_.parcels.at(sha256).name;
     for (auto& [node, reply] : site_.transport.run(requests, nullptr, site_.stop)) {
       if (reply && reply->exit_status == 0) {
         lacking_.at(node).erase(sha256);
-        result_.received[node] += bytes.size();
-        result_.sent_by_head += bytes.size();
+        result_.received[node] += file.size();
+        result_.sent_by_head += file.size();
         continue;
       }
       failed(node, reply ? Error{.fault = Fault::remote,

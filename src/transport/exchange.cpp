@@ -20,8 +20,7 @@ std::string_view Exchange::to_send() const {
   }
   if (!started()) return {};
   if (input_sent_ < request_.input.size()) return std::string_view(request_.input).substr(input_sent_);
-  const auto rest = request_.attached.substr(input_sent_ - request_.input.size());
-  return rest.empty() && request_.feed != nullptr ? request_.feed->next() : rest;
+  return request_.feed != nullptr ? request_.feed->next() : std::string_view{};
 }
 
 void Exchange::sent(std::size_t bytes) {
@@ -32,14 +31,12 @@ void Exchange::sent(std::size_t bytes) {
     password_sent_ = 0;
     return;
   }
-  if (input_sent_ == fixed_input() && request_.feed != nullptr) return request_.feed->taken(bytes);
+  if (input_sent_ == request_.input.size() && request_.feed != nullptr) return request_.feed->taken(bytes);
   input_sent_ += bytes;
 }
 
-std::size_t Exchange::fixed_input() const { return request_.input.size() + request_.attached.size(); }
-
 bool Exchange::input_complete() const {
-  return started() && input_sent_ == fixed_input() && (request_.feed == nullptr || request_.feed->ended());
+  return started() && input_sent_ == request_.input.size() && (request_.feed == nullptr || request_.feed->ended());
 }
 
 void Exchange::keep(std::string& where, std::string_view bytes) {

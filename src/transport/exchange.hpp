@@ -42,7 +42,6 @@ class Exchange {
   [[nodiscard]] Error timed_out(Millis deadline) const;
 
  private:
-  [[nodiscard]] std::size_t fixed_input() const;
   void keep(std::string& where, std::string_view bytes);
 
   const Request& request_;

@@ -38,8 +38,6 @@ struct Request {
   /// a script on stdin has no length limit and shows in no process list.
   std::string command = "sh -s";
   std::string input{};
-  /// Sent after `input`; not copied, so that a large file costs its memory once: the caller keeps it.
-  std::string_view attached{};
   /// Asked for more once these are sent; null: that was all. The caller keeps it.
   Feed* feed = nullptr;
   Millis deadline{60000};  ///< for the command itself; connecting and login have their own

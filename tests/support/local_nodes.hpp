@@ -35,19 +35,22 @@ class LocalNodes : public Transport {
       ++executions[request.node];
       // One after the other: a feed that waits for an answer would wait for ever.
       std::string fed;
-      while (request.feed != nullptr && !request.feed->ended()) {
+      while (request.feed != nullptr && !request.feed->ended() && !request.feed->given_up()) {
         const auto more = request.feed->next();
         fed += more;
         request.feed->taken(more.size());
       }
+      const auto given_up = request.feed != nullptr ? request.feed->given_up() : std::nullopt;
       Result<Reply> reply = Reply{};
-      if (const auto found = broken.find(request.node); found != broken.end()) {
+      if (given_up) {
+        reply = tl::unexpected(*given_up);
+      } else if (const auto found = broken.find(request.node); found != broken.end()) {
         reply = tl::unexpected(found->second);
       } else if (auto output = run_process({"env", "PODWRIGHT_RUNNERS=" + (runners / request.node).string(),
                                             "PODWRIGHT_LEDGER_FOLDER=" + (runners / "ledgers" / request.node).string(),
                                             "sh", "-c",
                                             request.command},
-                                           request.input + std::string(request.attached) + fed,
+                                           request.input + fed,
                                            request.deadline, stop)) {
         if (observer != nullptr) observer->on_output(request.node, output->out);
         reply->exit_status = output->exit_status;

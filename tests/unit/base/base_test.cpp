@@ -13,8 +13,10 @@
 #include "base/secret.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
+#include "support/sshd.hpp"
 
 using namespace podwright;
+using podwright::test::TempDir;
 namespace fs = std::filesystem;
 
 TEST_CASE("a quoted word comes out of a real shell as it went in") {
@@ -154,15 +156,46 @@ TEST_CASE("a missing asset is an error that suggests one") {
   CHECK(missing.error().what.find("no-such-profile") != std::string::npos);
 }
 
-TEST_CASE("the digests of a whole and of its chunks") {
-  const std::string text(2500, 'x');
-  const auto digest = chunked_sha256(text, 1000);
-  CHECK(digest.sha256 == sha256_hex(text));
-  REQUIRE(digest.chunks.size() == 3 * 32);
-  const auto last = sha256_hex(text.substr(2000));
-  std::string hex;
-  for (const unsigned char byte : digest.chunks.substr(64)) hex += fmt::format("{:02x}", byte);
-  CHECK(hex == last);
-  CHECK(chunked_sha256("", 1000).chunks.empty());
-  CHECK(chunked_sha256("", 1000).sha256 == sha256_hex(""));
+TEST_CASE("the digests of a whole file and of its chunks") {
+  TempDir dir;
+  const auto digests_of = [&](const std::string& text, std::uint64_t chunk) {
+    dir.write("file", text);
+    const auto file = InputFile::open(dir.file("file"));
+    REQUIRE(file);
+    CHECK(file->size() == text.size());
+    const auto digest = chunked_sha256(*file, chunk);
+    REQUIRE(digest);
+    return *digest;
+  };
+  // In one piece, in several, and side by side.
+  for (const auto& [size, chunk] : std::vector<std::pair<std::size_t, std::size_t>>{{2500, 1000}, {1'000'000, 300'000}, {5'000'000, 1U << 20U}}) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * 2654435761U >> 13U);
+    const auto digest = digests_of(text, chunk);
+    CHECK(digest.sha256 == sha256_hex(text));
+    REQUIRE(digest.chunks.size() == (size + chunk - 1) / chunk * 32);
+    const auto last = sha256_hex(text.substr((size - 1) / chunk * chunk));
+    std::string hex;
+    for (const unsigned char byte : digest.chunks.substr(digest.chunks.size() - 32)) hex += fmt::format("{:02x}", byte);
+    CHECK(hex == last);
+  }
+  CHECK(digests_of("", 1000).chunks.empty());
+  CHECK(digests_of("", 1000).sha256 == sha256_hex(""));
+}
+
+TEST_CASE("a file that becomes shorter while it is read is an error") {
+  TempDir dir;
+  for (const std::size_t size : {std::size_t{3000}, std::size_t{5} << 20U}) {
+    dir.write("file", std::string(size, 'x'));
+    const auto file = InputFile::open(dir.file("file"));
+    REQUIRE(file);
+    std::filesystem::resize_file(dir.file("file"), 1000);
+    std::string into(2000, '\0');
+    const auto read = file->read(500, into);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().what == dir.file("file") + " has become shorter while it was read");
+    CHECK_FALSE(chunked_sha256(*file, 1U << 20U));
+    CHECK(file->read(0, std::span(into).first(1000)));
+  }
+  CHECK_FALSE(InputFile::open(dir.file("none")));
 }

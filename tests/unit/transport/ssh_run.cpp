@@ -60,9 +60,16 @@ TEST_CASE("stdin of any size arrives unharmed, also when the command reads slowl
   REQUIRE_MESSAGE(results.at("b"), results.at("b").error().message());
   CHECK(results.at("b")->exit_status == 3);
 
-  // A part that is only lent follows what is given.
+  // What is handed over bit by bit follows what is given.
+  struct Bits : Feed {
+    explicit Bits(std::string_view all) : left(all) {}
+    std::string_view next() override { return left.substr(0, 5000); }
+    void taken(std::size_t bytes) override { left.remove_prefix(bytes); }
+    bool ended() override { return left.empty(); }
+    std::string_view left;
+  } bits(input);
   auto request = command("a", "sha256sum", "head of it\n");
-  request.attached = input;
+  request.feed = &bits;
   const auto together = transport.run({request}, nullptr, {});
   REQUIRE(together.at("a"));
   CHECK(together.at("a")->out.substr(0, 64) == sha256_hex("head of it\n" + input));
