@@ -96,6 +96,15 @@ kill -INT "$HEAD"
 ended
 check_status "Ctrl-C" 130
 check "no relay goes on" everywhere '! pgrep -f podwright/[r]elay-'
+
+cp "$WORK/large" "$WORK/shrinks"
+start copy --rate-limit 3M "$WORK/shrinks" /srv/shrinks
+part_on cu01 3000000
+truncate -s 4000000 "$WORK/shrinks"
+ended
+check_status "the file becomes shorter while it is sent" 3
+check_json "no node has it, and each says why" '[.nodes[] | .status == "failed" and (.error | test("shrinks has become shorter"))] | all and length == 4'
+check "nor does a relay go on" everywhere '! pgrep -f podwright/[r]elay-'
 everywhere 'rm -rf /srv/.podwright-copy /srv/large'
 
 # A node whose link is slow: those behind it go past it. Its link is mended once they have everything.
