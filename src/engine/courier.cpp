@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <span>
 
 #include "base/files.hpp"
 #include "base/shell.hpp"
@@ -108,11 +109,11 @@ class Member : public Feed {
   void give_up(Error error) { gave_up_ = std::move(error); }
   [[nodiscard]] bool given() const { return gave_up_.has_value(); }
   /// Nothing is on its way to it.
-  [[nodiscard]] bool silent_to() const { return words_.empty() && out_.empty() && program_.empty() && frame_left_ == 0; }
+  [[nodiscard]] bool silent_to() const { return words_.empty() && out_.empty() && program_.empty(); }
   [[nodiscard]] bool settled() const { return ready || over || ending_ || given(); }
 
   std::string_view next() override;
-  bool stirred() override { return out_.empty() && !words_.empty() && frame_left_ == 0 && program_.empty(); }
+  bool stirred() override { return out_.empty() && !words_.empty() && program_.empty(); }
   void taken(std::size_t bytes) override;
   bool ended() override { return closing_ && silent_to(); }
   std::optional<Error> given_up() override { return gave_up_; }
@@ -154,11 +155,10 @@ class Member : public Feed {
 
   Courier& courier_;
   std::string words_;             ///< to be said
-  std::string out_;               ///< being sent; a program's or a frame's bytes come behind it
+  std::string out_;               ///< being sent; a program's bytes come behind it
   std::size_t out_sent_ = 0;
+  std::size_t framed_ = 0;        ///< bytes of a file, at the end of `out_`
   std::string_view program_;
-  std::string frame_;             ///< of a file: bytes that are announced and sent at once
-  std::size_t frame_left_ = 0;
   bool feeding_ = false;
   bool ending_ = false;   ///< the last word was said
   bool closing_ = false;  ///< nothing comes behind it
@@ -229,16 +229,13 @@ class Courier : public TransportObserver {
 };
 
 std::string_view Member::next() {
-  if (out_sent_ < out_.size()) return std::string_view(out_).substr(out_sent_);
-  if (frame_left_ > 0) {
-    const auto allowed = courier_.pace().allow(frame_left_);
-    return std::string_view(frame_).substr(frame_.size() - frame_left_, static_cast<std::size_t>(allowed));
+  if (out_.empty()) {
+    if (words_.empty() && !program_.empty()) return program_;
+    if (words_.empty() && feeding_) begin_frame();
+    else out_ = std::exchange(words_, {});
   }
-  if (words_.empty() && !program_.empty()) return program_;
-  if (words_.empty() && feeding_) begin_frame();
-  out_ = std::exchange(words_, {});
-  out_sent_ = 0;
-  return out_;
+  const auto left = std::string_view(out_).substr(out_sent_);
+  return framed_ == 0 ? left : left.substr(0, static_cast<std::size_t>(courier_.pace().allow(left.size())));
 }
 
 void Member::begin_frame() {
@@ -252,25 +249,29 @@ void Member::begin_frame() {
     return;
   }
   if (courier_.pace().allow(1) == 0) return;
-  const auto& content = contents[object_];
-  frame_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(frame_size, content.file->size() - offset_)));
-  if (auto read = content.file->read(offset_, frame_); !read) return give_up(read.error());
-  frame_left_ = frame_.size();
-  say(fmt::format("data {} {} {}", object_, offset_, frame_left_));
+  const auto& file = *contents[object_].file;
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(frame_size, file.size() - offset_));
+  // In one piece: a line by itself is a packet that wakes the relay for nothing.
+  auto frame = fmt::format("data {} {} {}\n", object_, offset_, size);
+  const auto header = frame.size();
+  frame.resize(header + size);
+  if (auto read = file.read(offset_, std::span(frame).subspan(header)); !read) return give_up(read.error());
+  out_ = std::move(frame);
+  framed_ = size;
+  offset_ += size;
 }
 
 void Member::taken(std::size_t bytes) {
   spoken = Clock::now();
-  if (!out_.empty()) {
-    out_sent_ += bytes;
-    if (out_sent_ == out_.size()) out_.clear();
-  } else if (frame_left_ > 0) {
-    frame_left_ -= bytes;
-    offset_ += bytes;
-    courier_.fed(bytes);
-  } else {
-    program_.remove_prefix(bytes);
-  }
+  if (out_.empty()) return program_.remove_prefix(bytes);
+  const auto header = out_.size() - framed_;
+  const auto known = std::max(out_sent_, header);
+  out_sent_ += bytes;
+  if (out_sent_ > known) courier_.fed(out_sent_ - known);
+  if (out_sent_ < out_.size()) return;
+  out_.clear();
+  out_sent_ = 0;
+  framed_ = 0;
 }
 
 Courier::Courier(Site& site, const Convoy& convoy) : site_(site), convoy_(convoy), pace_(convoy.rate) {
