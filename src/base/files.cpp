@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -137,30 +138,16 @@ MappedFile::~MappedFile() {
 Result<InputFile> InputFile::open(const fs::path& path) {
   InputFile file;
   file.path_ = path;
-  file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  file.file_.reset(std::fopen(path.c_str(), "rbe"));
   struct stat status{};
-  if (file.fd_ < 0 || ::fstat(file.fd_, &status) != 0) return system_failure("read", path);
+  if (!file.file_ || ::fstat(::fileno(file.file_.get()), &status) != 0) return system_failure("read", path);
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   return file;
 }
 
-InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(std::exchange(other.size_, 0)) {}
-
-InputFile& InputFile::operator=(InputFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(fd_, other.fd_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-InputFile::~InputFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Status InputFile::read(std::uint64_t offset, std::span<char> into) const {
   while (!into.empty()) {
-    const auto got = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
+    const auto got = ::pread(::fileno(file_.get()), into.data(), into.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_failure("read", path_);
     if (got == 0) return fail(Fault::usage, fmt::format("{} has become shorter while it was read", path_.string()), "try again when nobody writes to it");

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/open_file.hpp"
 #include "base/result.hpp"
 
 namespace podwright {
@@ -45,12 +46,6 @@ class MappedFile {
 class InputFile {
  public:
   static Result<InputFile> open(const std::filesystem::path& path);
-  InputFile(InputFile&& other) noexcept;
-  InputFile& operator=(InputFile&& other) noexcept;
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-  ~InputFile();
-
   /// In bytes, when it was opened.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   /// Fills all of `into` with what lies from `offset` on.
@@ -59,7 +54,7 @@ class InputFile {
  private:
   InputFile() = default;
   std::filesystem::path path_;
-  int fd_ = -1;
+  OpenFile file_;
   std::uint64_t size_ = 0;
 };
 

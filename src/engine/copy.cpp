@@ -85,9 +85,9 @@ Result<Contents> read_contents(CopyList& list) {
     if (!digest) return fail(digest.error());
     entry.sha256 = digest->sha256;
     contents.parcels.try_emplace(digest->sha256, Parcel{.name = entry.source.filename().string(),
-                                                       .path = entry.source,
-                                                       .size = file->size(),
-                                                       .hashes = std::move(digest->chunks)});
+                                                        .path = entry.source,
+                                                        .size = file->size(),
+                                                        .hashes = std::move(digest->chunks)});
   }
   return contents;
 }
