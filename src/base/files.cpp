@@ -80,7 +80,7 @@ Status make_directories(const fs::path& path, unsigned mode) {
   return {};
 }
 
-Status write_file(const fs::path& path, std::string_view content, unsigned mode) {
+Status write_file(const fs::path& path, std::string_view content, unsigned mode, OnDisk when) {
   if (auto made = make_directories(path.parent_path()); !made) return made;
   struct stat existing {};
   if (::stat(path.c_str(), &existing) == 0) mode = existing.st_mode & 07777U;
@@ -89,7 +89,7 @@ Status write_file(const fs::path& path, std::string_view content, unsigned mode)
     const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!file) return system_failure("write", temporary);
     if (!write_all(file.get(), content) || ::fchmod(file.get(), mode) != 0 ||
-        ::fsync(file.get()) != 0) {
+        (when == OnDisk::now && ::fsync(file.get()) != 0)) {
       auto failure = system_failure("write", path);
       ::unlink(temporary.c_str());
       return failure;

@@ -14,9 +14,13 @@ namespace podwright {
 
 Result<std::string> read_file(const std::filesystem::path& path);
 
-/// Writes beside the file, syncs, and renames over it; parents are made.
+/// When a file that was written is to be on the disk: before the next step, which relies on it; or whenever the
+/// kernel gets to it, for what nobody goes on from. The first may have to wait for all that others wrote there.
+enum class OnDisk { now, later };
+
+/// Writes beside the file, and renames over it; parents are made.
 /// `mode` is the permission of a file that did not exist; an existing one keeps its own.
-Status write_file(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
+Status write_file(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644, OnDisk when = OnDisk::now);
 
 /// Appends, made with `mode` when absent.
 Status append_file(const std::filesystem::path& path, std::string_view content,

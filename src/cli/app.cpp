@@ -287,9 +287,9 @@ SecretStore& App::secrets() {
   return *secrets_;
 }
 
-void App::save(std::string_view name, const Json& document) {
+void App::save(std::string_view name, const Json& document, OnDisk when) {
   if (!run_) return;
-  if (const auto saved = run_->save(name, document); !saved) bus_.warn(saved.error().message());
+  if (const auto saved = run_->save(name, document, when); !saved) bus_.warn(saved.error().message());
 }
 
 bool App::asks() const { return !globals_.yes && ::isatty(STDIN_FILENO) == 1; }

@@ -92,7 +92,7 @@ class App {
   void use_profile(std::string profile, std::vector<std::string> set);
 
   /// Saves a document of the run; a failure is a warning, for what was done is done.
-  void save(std::string_view name, const Json& document);
+  void save(std::string_view name, const Json& document, OnDisk when = OnDisk::now);
 
   /// Whether confirm() would ask somebody.
   [[nodiscard]] bool asks() const;

@@ -73,7 +73,8 @@ Outcome transfer_outcome(App& app, const std::vector<NodeId>& nodes, const Distr
     }
     outcome.document["nodes"][node] = std::move(json);
   }
-  app.save(document, outcome.document);
+  // The disk may be busy with what the nodes received, where this machine is one of them.
+  app.save(document, outcome.document, OnDisk::later);
   std::uint64_t sent = 0;
   for (const auto& [node, received] : result.received) sent += received;
   const auto good = nodes.size() - failed.size();

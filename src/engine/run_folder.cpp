@@ -88,9 +88,9 @@ std::vector<std::string> RunFolder::documents(std::string_view prefix) const {
   return names;
 }
 
-Status RunFolder::save(std::string_view name, const Json& document) const {
+Status RunFolder::save(std::string_view name, const Json& document, OnDisk when) const {
   return write_file(path_ / name, document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n",
-                    0600);
+                    0600, when);
 }
 
 Result<std::optional<Json>> RunFolder::load(std::string_view name) const {

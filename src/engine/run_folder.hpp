@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.hpp"
 #include "base/json_fwd.hpp"
 #include "base/result.hpp"
 
@@ -28,7 +29,7 @@ class RunFolder {
   void remove(std::string_view name) const;
   /// Names of its documents that begin so, sorted.
   [[nodiscard]] std::vector<std::string> documents(std::string_view prefix) const;
-  Status save(std::string_view name, const Json& document) const;
+  Status save(std::string_view name, const Json& document, OnDisk when = OnDisk::now) const;
   /// The document, or nothing when the run has none of that name.
   [[nodiscard]] Result<std::optional<Json>> load(std::string_view name) const;
 
