@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view staging_name = ".podwright-copy";
+/// What arrives is hidden so. No folder of its own: to remove one costs a disk more than to name a file.
+constexpr std::string_view arriving = ".podwright-copy-";
 constexpr std::uint64_t slowest_disk = 20U << 20U;
 constexpr std::uint64_t entries_per_second = 50;
 
@@ -172,18 +173,19 @@ while IFS=$tab read -r kind mode what path; do
   file | last)
     no_folder
     if [ "$kind" = file ]; then
-      cp "$stage/$what" "$stage/$what.copy" || exit 1
+      cp "$stage$what" "$stage$what.copy" || exit 1
       what=$what.copy
     fi
-    chmod "$mode" "$stage/$what" && mv -f "$stage/$what" "$path" || exit 1 ;;
+    chmod "$mode" "$stage$what" && mv -f "$stage$what" "$path" || exit 1 ;;
   esac
 done <<'END OF LIST'
 {1}{3}END OF LIST
 status=$?
-[ "$status" != 0 ] || rm -rf "$stage"
-exit "$status"
+[ "$status" = 0 ] || exit "$status"
+set -- "$stage"*  # left of other transfers
+[ ! -e "$1" ] || printf '%s\0' "$@" | xargs -0 rm -f || :
 )sh",
-                     sh::quote(list.staging), lines, sh::quote(fs::path(list.staging).parent_path().string()), modes);
+                     sh::quote(list.folder + "/" + std::string(arriving)), lines, sh::quote(list.folder), modes);
 }
 
 }  // namespace
@@ -197,7 +199,7 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
   while (base.size() > 1 && base.ends_with('/')) base.pop_back();
   if (base == "/" && !folder) return fail(Fault::usage, "/ is no name for a copy");
   CopyList list;
-  list.staging = (folder ? fs::path(base) : fs::path(base).parent_path()) / staging_name;
+  list.folder = folder ? base : fs::path(base).parent_path().string();
   Lister lister(list);
   if (folder && base != "/") list.entries.push_back({.kind = CopyEntry::Kind::folder, .path = base});
   for (const auto& source : sources) {
@@ -218,7 +220,7 @@ Result<CopyList> list_sources(const std::vector<std::string>& sources, const std
 }
 
 Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& options) {
-  Unread unread{.bytes = list.bytes, .paths = {list.staging}};
+  Unread unread{.bytes = list.bytes};
   for (const auto& entry : list.entries) {
     if (entry.kind != CopyEntry::Kind::folder) unread.paths.push_back(entry.path);
   }
@@ -237,7 +239,7 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
     return {};
   };
   std::map<NodeId, std::set<std::size_t>> right;
-  Distribution job{.phase = "copy", .folder = list.staging, .unread = std::move(unread), .rate = options.rate, .chains = options.chains, .direct = options.direct};
+  Distribution job{.phase = "copy", .folder = list.folder, .prefix = std::string(arriving), .unread = std::move(unread), .rate = options.rate, .chains = options.chains, .direct = options.direct};
   job.wants = [&](const NodeId& node, const Observed& seen) -> Result<std::set<std::string>> {
     auto looked = read_look(seen.out);
     std::set<std::string> wanted;

@@ -25,7 +25,7 @@ struct CopyEntry {
 };
 
 struct CopyList {
-  std::string staging;             ///< on the nodes: where contents arrive, on the destination's file system
+  std::string folder;              ///< on the nodes: where contents arrive, on the destination's file system
   std::vector<CopyEntry> entries;  ///< a folder before what is in it
   std::uint64_t bytes = 0;  ///< of all files
 };

@@ -51,6 +51,7 @@ std::string node_script(const Convoy& convoy) {
   if (!convoy.bare_of.empty()) {
     script += "for path in";
     for (const auto& path : convoy.bare_of) script += " " + sh::quote(path);
+    script += " " + sh::quote(convoy.left_over) + "*";
     script += "; do [ ! -e \"$path\" ] || break; path=; done; [ -n \"$path\" ] || echo bare\n";
   }
   script += fmt::format(R"sh(echo hello
@@ -282,6 +283,7 @@ std::string Courier::request_of(const Member& member) const {
   relay::Setup setup{.token = token_,
                      .listen = member.address,
                      .folder = load_->folder,
+                     .prefix = load_->prefix,
                      .chunk = load_->chunk,
                      .rate = convoy_.rate,
                      .deadline = convoy_.deadline,

@@ -22,6 +22,7 @@ namespace podwright {
 /// What is sent, and along which chains.
 struct Load {
   std::string folder;  ///< on the nodes
+  std::string prefix{};  ///< of names there
   std::uint64_t chunk = 0;
   struct Content {
     std::string name;
@@ -42,8 +43,9 @@ struct Convoy {
   std::string phase;
   std::vector<NodeId> nodes{};
   /// Nothing is known of the nodes yet. The transfer is called off as soon as one of them has one of these
-  /// paths: what it lacks has to be asked then.
+  /// paths, or one that begins with `left_over`: what it lacks has to be asked then.
   std::vector<std::string> bare_of{};
+  std::string left_over{};
   std::uint64_t rate = 0;
   std::chrono::seconds deadline{3600};
   /// Asked now and then once relays wait on all nodes that can have one: `ready`. Nothing: it is not known yet.

@@ -45,7 +45,7 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
   std::string list;
   std::uint64_t bytes = 0;
   for (const auto& sha256 : wanted) {
-    list += sha256 + "\n";
+    list += job.prefix + sha256 + "\n";
     bytes += job.parcels.at(sha256).size;
   }
   script.add({.comment = "what is there",
@@ -59,7 +59,7 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
   return script;
 }
 
-Station read_station(const FramedResult& answer) {
+Station read_station(const FramedResult& answer, const std::string& prefix) {
   Station station;
   if (const auto found = answer.frames.find(0); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) read_station(line, station);
@@ -67,7 +67,7 @@ Station read_station(const FramedResult& answer) {
   if (const auto found = answer.frames.find(1); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) {
       const auto parts = words(line);
-      if (parts.size() == 2 && parts[0] == parts[1]) station.has.emplace(parts[0]);
+      if (parts.size() == 2 && parts[1] == prefix + std::string(parts[0])) station.has.emplace(parts[0]);
     }
   }
   return station;
@@ -84,8 +84,8 @@ std::string plain_address(const std::string& text) {
 }
 
 /// Reads the file on stdin; in place only once its digest is right.
-std::string receiver(const std::string& folder, const std::string& sha256) {
-  const auto path = sh::quote(folder + "/" + sha256);
+std::string receiver(const std::string& folder, const std::string& prefix, const std::string& sha256) {
+  const auto path = sh::quote(folder + "/" + prefix + sha256);
   const auto script = fmt::format(
       "umask 077; mkdir -p {0} && cat > {1}.part || {{ rm -f {1}.part; exit 1; }}; "
       "[ \"$(sha256sum < {1}.part)\" = {2} ] && mv {1}.part {1} || {{ rm -f {1}.part; "
@@ -204,7 +204,7 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
       failed(node, *answer.error);
       continue;
     }
-    const auto& station = stations_.insert_or_assign(node, read_station(answer)).first->second;
+    const auto& station = stations_.insert_or_assign(node, read_station(answer, job_.prefix)).first->second;
     const auto looked = answer.frames.find(2);
     const auto wants = job_.wants && looked != answer.frames.end() ? job_.wants(node, looked->second) : job_.wanted.at(node);
     if (!wants) {
@@ -290,7 +290,7 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
   if (!reading.ended()) return std::nullopt;
   const auto& contents = reading.get();
   if (!contents) return Load{};
-  Load load{.folder = job_.folder, .chunk = contents->chunk, .contents = contents->files};
+  Load load{.folder = job_.folder, .prefix = job_.prefix, .chunk = contents->chunk, .contents = contents->files};
   std::set<std::string> lacks;
   std::uint64_t bytes = 0;
   for (const auto& content : load.contents) {
@@ -378,7 +378,7 @@ void Transfer::unasked() {
   // As arguments of sh they have to stay short.
   if (relay != 0 && unread.paths.size() <= most_paths && !site_.nodes.empty() && relays_pay(bytes, job_.direct ? 1 : site_.nodes.size(), relay)) {
     // Its deadline allows for what is read meanwhile.
-    convey({.phase = job_.phase, .nodes = site_.nodes, .bare_of = unread.paths}, reading, 2 * bytes);
+    convey({.phase = job_.phase, .nodes = site_.nodes, .bare_of = unread.paths, .left_over = job_.folder + "/" + job_.prefix}, reading, 2 * bytes);
   }
   if (reading.get()) return;
   for (const auto& node : site_.nodes) {
@@ -402,7 +402,7 @@ void Transfer::by_ssh() {
     const auto& file = files_.at(sha256);
     for (const auto& [node, lacks] : lacking_) {
       if (!lacks.contains(sha256)) continue;
-      requests.push_back({.node = node, .command = receiver(job_.folder, sha256), .feed = &paced.emplace_back(file, pace), .max_output = 4096});
+      requests.push_back({.node = node, .command = receiver(job_.folder, job_.prefix, sha256), .feed = &paced.emplace_back(file, pace), .max_output = 4096});
     }
     for (auto& request : requests) request.deadline = time_for(file.size() * requests.size(), slowest());
     const auto& name = job_.parcels.at(sha256).name;

@@ -38,7 +38,7 @@ struct Distribution;
 /// reading files.
 struct Unread {
   std::uint64_t bytes = 0;  ///< that are to be sent, about
-  /// Where files arrive and where they belong: a node that has none of these has none of the files.
+  /// Where files belong: a node that has none of these, and nothing of an earlier transfer, has none of the files.
   std::vector<std::string> paths{};
   /// Fills in parcels, chunk, wanted and look; on a thread of its own.
   std::function<Status(Distribution&)> read{};
@@ -46,7 +46,8 @@ struct Unread {
 
 struct Distribution {
   std::string phase = "copy";  ///< as which progress is told
-  std::string folder;          ///< on the nodes: each file lies there under its SHA-256
+  std::string folder;          ///< on the nodes: each file lies there under its SHA-256…
+  std::string prefix{};        ///< …behind this: where the folder is not ours alone
   std::map<std::string, Parcel> parcels{};                ///< by SHA-256, 64 hex digits
   std::optional<Unread> unread{};
   std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have

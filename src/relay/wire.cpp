@@ -76,6 +76,7 @@ std::string encode(const Setup& setup) {
   line("token", setup.token);
   line("listen", setup.listen);
   line("folder", setup.folder);
+  line("prefix", setup.prefix);
   line("chunk", std::to_string(setup.chunk));
   line("rate", std::to_string(setup.rate));
   line("deadline", std::to_string(setup.deadline.count()));
@@ -146,6 +147,8 @@ bool Decoder::on_setup_line(std::string_view line) {
     setup_.listen = value;
   } else if (name == "folder") {
     setup_.folder = value;
+  } else if (name == "prefix") {
+    setup_.prefix = value;
   } else if (name == "chunk") {
     return parse(value, setup_.chunk) && setup_.chunk > 0;
   } else if (name == "rate") {

@@ -51,6 +51,7 @@ struct Setup {
   std::string token;       ///< of this transfer
   std::string listen;      ///< the address to serve on
   std::string folder;      ///< where the objects lie
+  std::string prefix{};    ///< what their names begin with
   std::uint64_t chunk = 0; ///< bytes that are proven at once
   std::uint64_t rate = 0;  ///< bytes a second to be sent at most; 0: no limit
   std::chrono::seconds deadline{3600};    ///< after this it ends by itself

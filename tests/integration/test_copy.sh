@@ -21,12 +21,12 @@ holds() { # FILE NODE…: the large file is there
   for node; do equal "$(on "$node" "sha256sum <$file")" "$SUM" || { echo "on $node"; return 1; }; done
 }
 clean() { # nothing of the transfer runs or lies on the nodes
-  everywhere '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy 2>/dev/null'
+  everywhere '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy* 2>/dev/null'
 }
 part_on() { # NODE BYTES: so much has arrived there
   local i
   for ((i = 0; i < 300; i++)); do
-    [[ $(on "$1" 'stat -c %s /srv/.podwright-copy/*.part 2>/dev/null' || echo 0) -lt $2 ]] || return 0
+    [[ $(on "$1" 'stat -c %s /srv/.podwright-copy-*.part 2>/dev/null' || echo 0) -lt $2 ]] || return 0
     sleep 0.1
   done
   return 1
@@ -59,8 +59,8 @@ check_json "it is named" '.nodes.cu01.status == "unreachable" and ([.nodes[] | s
 check "the others have everything" holds /srv/killed head cu02 cu03
 check_json "no byte was sent twice for it" ".sent_by_this_machine == $SIZE and .nodes.cu03.received == $SIZE"
 lab start cu01
-check "what it had received is still there" on cu01 'test $(stat -c %s /srv/.podwright-copy/*.part) -ge 3000000'
-on cu01 'f=$(echo /srv/.podwright-copy/*.part); printf damaged | dd of="$f" bs=1 seek=2000000 conv=notrunc 2>/dev/null'
+check "what it had received is still there" on cu01 'test $(stat -c %s /srv/.podwright-copy-*.part) -ge 3000000'
+on cu01 'f=$(echo /srv/.podwright-copy-*.part); printf damaged | dd of="$f" bs=1 seek=2000000 conv=notrunc 2>/dev/null'
 pw_json copy "$WORK/large" /srv/killed
 check_status "once it is back" 0
 check_json "it gets the rest: what lies behind the damage" ".nodes.cu01.received == $SIZE and .sent_by_this_machine < $SIZE - 1500000"
@@ -77,6 +77,11 @@ check_status "it answers again, and is served at last" 0
 check "it is right, too" holds /srv/hung cu01
 on cu01 'pkill -CONT -f podwright/[r]elay-; sleep 1; true'
 check "and nothing is left" clean
+
+on cu02 'touch /srv/.podwright-copy-another.part'
+pw_json copy "$WORK/large" /srv/tidied
+check_status "where an earlier transfer of something else was cut off" 0
+check "nothing of it is left" clean
 
 start copy --rate-limit 3M "$WORK/large" /srv/cut
 part_on cu03 3000000
@@ -105,7 +110,7 @@ ended
 check_status "the file becomes shorter while it is sent" 3
 check_json "no node has it, and each says why" '[.nodes[] | .status == "failed" and (.error | test("shrinks has become shorter"))] | all and length == 4'
 check "nor does a relay go on" everywhere '! pgrep -f podwright/[r]elay-'
-everywhere 'rm -rf /srv/.podwright-copy /srv/large'
+everywhere 'rm -rf /srv/.podwright-copy-* /srv/large'
 
 # A node whose link is slow: those behind it go past it. Its link is mended once they have everything.
 head -c 12000000 "$WORK/large" >"$WORK/half"
@@ -145,7 +150,7 @@ on cu02 'mv /usr/bin/gzip.away /usr/bin/gzip'
 on cu02 'mkdir -p /srv/small && mount -t tmpfs -o size=20m tmpfs /srv/small && mkdir /srv/small/into'
 pw_json copy "$WORK/large" /srv/small/into/
 check_status "a node without room" 3
-check_json "says how much there is, and is not sent it in another way" '.nodes.cu02 | .status == "failed" and .received == 0 and (.error | test("/srv/small/into/.podwright-copy has room for .* MiB, and 22.9 MiB are to come"))'
+check_json "says how much there is, and is not sent it in another way" '.nodes.cu02 | .status == "failed" and .received == 0 and (.error | test("/srv/small/into has room for .* MiB, and 22.9 MiB are to come"))'
 check "the others have it" holds /srv/small/into/large head cu01 cu03
 everywhere '! mountpoint -q /srv/small || umount /srv/small; rm -rf /srv/small'
 LIBRARY=$(on cu02 "ldconfig -p | awk '/libstdc[+][+].so.6 / { print \$NF; exit }'")

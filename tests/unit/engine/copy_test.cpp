@@ -35,7 +35,7 @@ TEST_CASE("what a copy is made of") {
   auto list = list_sources({dir.file("tree")}, "/opt/here");
   REQUIRE(list);
   CHECK(paths(*list) == std::vector<std::string>{"/opt/here", "/opt/here/a", "/opt/here/b", "/opt/here/sub", "/opt/here/sub/c", "/opt/here/sub/link"});
-  CHECK(list->staging == "/opt/.podwright-copy");
+  CHECK(list->folder == "/opt");
   CHECK(list->bytes == 9);
   CHECK(list->entries[1].mode == 0755);
   CHECK(list->entries[5].target == "../a");
@@ -45,7 +45,7 @@ TEST_CASE("what a copy is made of") {
   CHECK(paths(*list)[1] == "/tmp/tree");
   CHECK(paths(*list).back() == "/tmp/file");
   CHECK_FALSE(list->entries[0].mode);  // a folder that is there keeps its own
-  CHECK(list->staging == "/tmp/.podwright-copy");
+  CHECK(list->folder == "/tmp");
   CHECK(paths(*list_sources({file}, "/srv/new")) == std::vector<std::string>{"/srv/new"});
   CHECK(paths(*list_sources({file}, "/srv/")) == std::vector<std::string>{"/srv", "/srv/file"});
   CHECK(paths(*list_sources({file}, "/")) == std::vector<std::string>{"/file"});
@@ -94,7 +94,7 @@ TEST_CASE("a copy over SSH alone: what is there is not sent, a file is not put o
   CHECK((status.st_mode & 07777U) == 0755);
   REQUIRE(stat((there + "/sub").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777U) == 0500);
-  CHECK_FALSE(std::filesystem::exists(list->staging));
+  for (const auto& entry : std::filesystem::directory_iterator(list->folder)) CHECK(entry.path().filename() == "tree");
 
   result = copy_to_nodes(site, *list, {});
   CHECK(result.failed.empty());
