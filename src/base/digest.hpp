@@ -35,13 +35,17 @@ class Sha256 {
 std::string sha256_hex(std::string_view bytes);
 /// The same of a file of any size.
 Result<std::string> sha256_of_file(const std::filesystem::path& path);
-/// The SHA-256 of a whole file, and of every piece of `chunk` bytes (the last may be shorter): 32 bytes
-/// each, one after the other.
+/// The SHA-256 of every piece of `chunk` bytes (the last may be shorter): 32 bytes each, one after the other. All
+/// processors work on it, where the digest of the whole is bound to one.
+Result<std::string> chunk_sha256(const InputFile& file, std::uint64_t chunk);
+/// Both at once.
 struct ChunkedDigest {
-  std::string sha256;  ///< 64 hexadecimal digits
+  std::string sha256;  ///< of the whole file, 64 hexadecimal digits
   std::string chunks;
 };
 Result<ChunkedDigest> chunked_sha256(const InputFile& file, std::uint64_t chunk);
+/// Bytes as hexadecimal digits.
+std::string hex_digits(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 /// The bytes; line ends are skipped. Nothing when it is not base64 or was cut off.
 std::optional<std::string> base64_decode(std::string_view text);

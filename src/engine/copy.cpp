@@ -70,35 +70,46 @@ class Lister {
   CopyList& list_;
 };
 
-/// What has to travel, by the digest of its content; into the entries as well.
-struct Contents {
-  std::map<std::string, Parcel> parcels;
-  std::uint64_t chunk = 0;
-};
+/// A name for a content that does not ask for its whole digest, which one processor at a time can take: that of its
+/// size and its chunks.
+std::string name_of_content(std::uint64_t size, std::uint64_t chunk, const std::string& hashes) {
+  return sha256_hex(fmt::format("{} bytes in chunks of {}\n", size, chunk) + hashes);
+}
 
-Result<Contents> read_contents(CopyList& list) {
-  Contents contents{.parcels = {}, .chunk = chunk_size(list.bytes)};
+/// What has to travel, by the names of its contents; into the entries as well.
+Status read_contents(CopyList& list, Distribution& job) {
+  job.chunk = chunk_size(list.bytes);
   for (auto& entry : list.entries) {
     if (entry.kind != CopyEntry::Kind::file) continue;
     const auto file = InputFile::open(entry.source);
     if (!file) return fail(file.error());
-    auto digest = chunked_sha256(*file, contents.chunk);
-    if (!digest) return fail(digest.error());
-    entry.sha256 = digest->sha256;
-    contents.parcels.try_emplace(digest->sha256, Parcel{.name = entry.source.filename().string(),
-                                                        .path = entry.source,
-                                                        .size = file->size(),
-                                                        .hashes = std::move(digest->chunks)});
+    auto hashes = chunk_sha256(*file, job.chunk);
+    if (!hashes) return fail(hashes.error());
+    entry.content = name_of_content(file->size(), job.chunk, *hashes);
+    job.parcels.try_emplace(entry.content, Parcel{.name = entry.source.filename().string(), .path = entry.source, .size = file->size(), .hashes = std::move(*hashes)});
   }
-  return contents;
+  return {};
+}
+
+Status digest_contents(Distribution& job) {
+  for (auto& [content, parcel] : job.parcels) {
+    if (parcel.size > 0 && parcel.size <= job.chunk) {
+      parcel.sha256 = hex_digits(parcel.hashes);
+      continue;
+    }
+    auto sha256 = sha256_of_file(parcel.path);
+    if (!sha256) return fail(sha256.error());
+    parcel.sha256 = std::move(*sha256);
+  }
+  return {};
 }
 
 /// Prints the numbers of the files that are as they should be, and of files and links in whose place a folder is.
-std::string look(const CopyList& list) {
+std::string look(const CopyList& list, const std::map<std::string, Parcel>& parcels) {
   std::string lines;
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
     const auto& entry = list.entries[i];
-    if (entry.kind != CopyEntry::Kind::folder) lines += fmt::format("{}\t{}\t{}\n", i, entry.sha256.empty() ? "-" : entry.sha256, entry.path);
+    if (entry.kind != CopyEntry::Kind::folder) lines += fmt::format("{}\t{}\t{}\n", i, entry.content.empty() ? "-" : parcels.at(entry.content).sha256, entry.path);
   }
   return "tab=$(printf '\\t')\nwhile IFS=$tab read -r number digest path; do\n"
          // A link to a folder is one for a file, which would go into it; a link takes its place.
@@ -137,7 +148,7 @@ Error folder_in_the_way(const CopyEntry& entry) {
 std::string placing(const CopyList& list, const std::set<std::size_t>& right) {
   std::map<std::string, std::size_t> left;  // uses of a content that are still to come
   for (std::size_t i = 0; i < list.entries.size(); ++i) {
-    if (list.entries[i].kind == CopyEntry::Kind::file && !right.contains(i)) ++left[list.entries[i].sha256];
+    if (list.entries[i].kind == CopyEntry::Kind::file && !right.contains(i)) ++left[list.entries[i].content];
   }
   std::string lines;
   std::string modes;
@@ -154,7 +165,7 @@ std::string placing(const CopyList& list, const std::set<std::size_t>& right) {
         break;
       case CopyEntry::Kind::file:
         if (right.contains(i)) lines += fmt::format("mode\t{:04o}\t-\t{}\n", *entry.mode, entry.path);
-        else lines += fmt::format("{}\t{:04o}\t{}\t{}\n", --left.at(entry.sha256) == 0 ? "last" : "file", *entry.mode, entry.sha256, entry.path);
+        else lines += fmt::format("{}\t{:04o}\t{}\t{}\n", --left.at(entry.content) == 0 ? "last" : "file", *entry.mode, entry.content, entry.path);
         break;
     }
   }
@@ -225,17 +236,16 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
     if (entry.kind != CopyEntry::Kind::folder) unread.paths.push_back(entry.path);
   }
   unread.read = [&](Distribution& job) -> Status {
-    auto contents = read_contents(list);
-    if (!contents) return fail(contents.error());
-    job.parcels = std::move(contents->parcels);
-    job.chunk = contents->chunk;
+    if (auto read = read_contents(list, job); !read) return read;
     std::set<std::string> all;
-    for (const auto& [sha256, parcel] : job.parcels) all.insert(sha256);
-    const auto looking = look(list);
-    for (const auto& node : site.nodes) {
-      job.wanted[node] = all;
-      job.look[node] = looking;
-    }
+    for (const auto& [content, parcel] : job.parcels) all.insert(content);
+    for (const auto& node : site.nodes) job.wanted[node] = all;
+    return {};
+  };
+  unread.digest = [&](Distribution& job) -> Status {
+    if (auto digested = digest_contents(job); !digested) return digested;
+    const auto looking = look(list, job.parcels);
+    for (const auto& node : site.nodes) job.look[node] = looking;
     return {};
   };
   std::map<NodeId, std::set<std::size_t>> right;
@@ -247,7 +257,7 @@ Distributed copy_to_nodes(Site& site, CopyList list, const TransferOptions& opti
       const auto& entry = list.entries[i];
       // Known before anything is sent: it may be much.
       if (looked.folders.contains(i)) return fail(folder_in_the_way(entry));
-      if (entry.kind == CopyEntry::Kind::file && !looked.right.contains(i)) wanted.insert(entry.sha256);
+      if (entry.kind == CopyEntry::Kind::file && !looked.right.contains(i)) wanted.insert(entry.content);
     }
     right[node] = std::move(looked.right);
     return wanted;

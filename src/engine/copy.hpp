@@ -20,7 +20,7 @@ struct CopyEntry {
   /// Permission bits; without them those that are there stay, or the usual ones.
   std::optional<unsigned> mode{};
   std::filesystem::path source{};  ///< of a file's content, on this machine
-  std::string sha256{};  ///< of it, once it was read
+  std::string content{};  ///< its name, by the digests of its chunks, once it was read
   std::string target{};  ///< what a link says
 };
 

@@ -290,7 +290,7 @@ std::string Courier::request_of(const Member& member) const {
                      .peers = member.before};
   for (const auto id : member.behind) setup.allowed.push_back(crew_[id]->address);
   for (const auto& content : load_->contents) {
-    setup.objects.push_back({.sha256 = content.sha256, .size = content.file->size()});
+    setup.objects.push_back({.name = content.content, .size = content.file->size()});
     setup.hashes += content.hashes;
   }
   return relay::encode(setup);

@@ -21,12 +21,12 @@ namespace podwright {
 
 /// What is sent, and along which chains.
 struct Load {
-  std::string folder;  ///< on the nodes
+  std::string folder;    ///< on the nodes
   std::string prefix{};  ///< of names there
   std::uint64_t chunk = 0;
   struct Content {
-    std::string name;
-    std::string sha256;
+    std::string name;     ///< for people
+    std::string content;  ///< its own: 64 hex digits
     const InputFile* file = nullptr;
     std::string hashes;  ///< of its chunks
   };

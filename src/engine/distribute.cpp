@@ -33,6 +33,10 @@ std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
   return std::chrono::seconds(60) + std::chrono::seconds(bytes / speed);
 }
 
+const std::string& sha256_of(const std::pair<const std::string, Parcel>& parcel) {
+  return parcel.second.sha256.empty() ? parcel.first : parcel.second.sha256;
+}
+
 FramedScript question(const Distribution& job, const NodeId& node, const std::set<std::string>& wanted) {
   FramedScript script(job.phase);
   const auto folder = sh::quote(job.folder);
@@ -44,9 +48,9 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
                                                        folder)});
   std::string list;
   std::uint64_t bytes = 0;
-  for (const auto& sha256 : wanted) {
-    list += job.prefix + sha256 + "\n";
-    bytes += job.parcels.at(sha256).size;
+  for (const auto& content : wanted) {
+    list += job.prefix + content + "\n";
+    bytes += job.parcels.at(content).size;
   }
   script.add({.comment = "what is there",
               .script = fmt::format("cd {} 2>/dev/null || exit 0\n"
@@ -59,7 +63,7 @@ FramedScript question(const Distribution& job, const NodeId& node, const std::se
   return script;
 }
 
-Station read_station(const FramedResult& answer, const std::string& prefix) {
+Station read_station(const FramedResult& answer, const Distribution& job) {
   Station station;
   if (const auto found = answer.frames.find(0); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) read_station(line, station);
@@ -67,7 +71,9 @@ Station read_station(const FramedResult& answer, const std::string& prefix) {
   if (const auto found = answer.frames.find(1); found != answer.frames.end()) {
     for (const auto line : lines(found->second.out)) {
       const auto parts = words(line);
-      if (parts.size() == 2 && parts[1] == prefix + std::string(parts[0])) station.has.emplace(parts[0]);
+      if (parts.size() != 2 || !parts[1].starts_with(job.prefix)) continue;
+      const std::string content(parts[1].substr(job.prefix.size()));
+      if (const auto parcel = job.parcels.find(content); parcel != job.parcels.end() && parts[0] == sha256_of(*parcel)) station.has.insert(content);
     }
   }
   return station;
@@ -84,13 +90,13 @@ std::string plain_address(const std::string& text) {
 }
 
 /// Reads the file on stdin; in place only once its digest is right.
-std::string receiver(const std::string& folder, const std::string& prefix, const std::string& sha256) {
-  const auto path = sh::quote(folder + "/" + prefix + sha256);
+std::string receiver(const Distribution& job, const std::string& content) {
+  const auto path = sh::quote(job.folder + "/" + job.prefix + content);
   const auto script = fmt::format(
       "umask 077; mkdir -p {0} && cat > {1}.part || {{ rm -f {1}.part; exit 1; }}; "
       "[ \"$(sha256sum < {1}.part)\" = {2} ] && mv {1}.part {1} || {{ rm -f {1}.part; "
       "echo 'the bytes arrived damaged' >&2; exit 1; }}",
-      sh::quote(folder), path, sh::quote(sha256 + "  -"));
+      sh::quote(job.folder), path, sh::quote(sha256_of(*job.parcels.find(content)) + "  -"));
   return "sh -c " + sh::quote(script);
 }
 
@@ -156,6 +162,7 @@ class Transfer {
   Distributed run();
 
  private:
+  bool digested();
   void ask(const std::set<NodeId>& nodes);
   void ask_again();
   void unasked();
@@ -177,7 +184,7 @@ class Transfer {
   [[nodiscard]] std::uint64_t slowest() const { return job_.rate == 0 ? slowest_link : std::min(slowest_link, job_.rate); }
   [[nodiscard]] std::uint64_t bytes_of(const std::set<std::string>& files) const {
     std::uint64_t bytes = 0;
-    for (const auto& sha256 : files) bytes += job_.parcels.at(sha256).size;
+    for (const auto& content : files) bytes += job_.parcels.at(content).size;
     return bytes;
   }
 
@@ -192,7 +199,19 @@ class Transfer {
   Distributed result_;
 };
 
+/// What only some transfers need: to digest a whole file takes as long as to send it, on fast networks.
+bool Transfer::digested() {
+  if (!job_.unread || !job_.unread->digest) return true;
+  const auto digest = std::exchange(job_.unread->digest, nullptr)(job_);
+  if (digest) return true;
+  for (const auto& [node, wanted] : job_.wanted) {
+    if (!result_.failed.contains(node) && !placed_.contains(node)) failed(node, digest.error());
+  }
+  return false;
+}
+
 void Transfer::ask(const std::set<NodeId>& nodes) {
+  if (!digested()) return;
   std::vector<FramedJob> jobs;
   for (const auto& node : nodes) {
     const auto& wanted = job_.wanted.at(node);
@@ -204,7 +223,7 @@ void Transfer::ask(const std::set<NodeId>& nodes) {
       failed(node, *answer.error);
       continue;
     }
-    const auto& station = stations_.insert_or_assign(node, read_station(answer, job_.prefix)).first->second;
+    const auto& station = stations_.insert_or_assign(node, read_station(answer, job_)).first->second;
     const auto looked = answer.frames.find(2);
     const auto wants = job_.wants && looked != answer.frames.end() ? job_.wants(node, looked->second) : job_.wanted.at(node);
     if (!wants) {
@@ -249,16 +268,16 @@ void Transfer::open_files() {
   for (const auto& [node, lacks] : lacking_) wanted.insert(lacks.begin(), lacks.end());
   if (job_.provide && !wanted.empty()) unreadable = job_.provide(wanted, job_.parcels);
   for (const auto& [node, lacks] : lacking_) {
-    for (const auto& sha256 : lacks) {
-      if (files_.contains(sha256) || unreadable.contains(sha256)) continue;
-      auto file = InputFile::open(job_.parcels.at(sha256).path);
-      if (file) files_.emplace(sha256, std::move(*file));
-      else unreadable.emplace(sha256, file.error());
+    for (const auto& content : lacks) {
+      if (files_.contains(content) || unreadable.contains(content)) continue;
+      auto file = InputFile::open(job_.parcels.at(content).path);
+      if (file) files_.emplace(content, std::move(*file));
+      else unreadable.emplace(content, file.error());
     }
   }
   if (unreadable.empty()) return;
   for (const auto& [node, lacks] : std::map(lacking_)) {
-    const auto found = std::ranges::find_if(lacks, [&](const auto& sha256) { return unreadable.contains(sha256); });
+    const auto found = std::ranges::find_if(lacks, [&](const auto& content) { return unreadable.contains(content); });
     if (found != lacks.end()) failed(node, unreadable.at(*found));
   }
 }
@@ -271,16 +290,16 @@ std::string Transfer::address_of(const NodeId& node, const Station& station) con
 
 Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std::uint64_t chunk) const {
   Contents contents{.chunk = chunk};
-  for (const auto& sha256 : files) {
-    const auto& file = files_.at(sha256);
-    const auto& parcel = job_.parcels.at(sha256);
+  for (const auto& content : files) {
+    const auto& file = files_.at(content);
+    const auto& parcel = job_.parcels.at(content);
     const bool known = job_.chunk == chunk && (file.size() == 0 || !parcel.hashes.empty());
-    const auto digest = known ? ChunkedDigest{.sha256 = sha256, .chunks = parcel.hashes} : chunked_sha256(file, chunk);
+    const auto digest = known ? ChunkedDigest{.sha256 = content, .chunks = parcel.hashes} : chunked_sha256(file, chunk);
     if (!digest) return fail(digest.error());
-    if (digest->sha256 != sha256) {
+    if (digest->sha256 != content) {
       return fail(Fault::internal, fmt::format("{} changed while it was being sent", parcel.path.string()), "try again when nobody writes to it");
     }
-    contents.files.push_back({.name = parcel.name, .sha256 = sha256, .file = &file, .hashes = digest->chunks});
+    contents.files.push_back({.name = parcel.name, .content = content, .file = &file, .hashes = digest->chunks});
   }
   return contents;
 }
@@ -294,7 +313,7 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
   std::set<std::string> lacks;
   std::uint64_t bytes = 0;
   for (const auto& content : load.contents) {
-    lacks.insert(content.sha256);
+    lacks.insert(content.content);
     bytes += content.file->size();
   }
   std::vector<NodeId> reachable;
@@ -368,10 +387,10 @@ void Transfer::unasked() {
     if (auto read = unread.read(job_); !read) return fail(read.error());
     std::set<std::string> all;
     for (const auto& [node, wanted] : job_.wanted) all.insert(wanted.begin(), wanted.end());
-    for (const auto& sha256 : all) {
-      auto file = InputFile::open(job_.parcels.at(sha256).path);
+    for (const auto& content : all) {
+      auto file = InputFile::open(job_.parcels.at(content).path);
       if (!file) return fail(file.error());
-      files_.emplace(sha256, std::move(*file));
+      files_.emplace(content, std::move(*file));
     }
     return read_contents(all, job_.chunk);
   });
@@ -389,26 +408,26 @@ void Transfer::unasked() {
 void Transfer::by_ssh() {
   std::set<std::string> rest;
   for (const auto& [node, lacks] : lacking_) rest.insert(lacks.begin(), lacks.end());
-  if (rest.empty()) return;
+  if (rest.empty() || !digested()) return;
   const auto phase = job_.phase + ": over SSH";
   site_.events.emit(events::PhaseStarted{phase, rest.size()});
   const auto begun = std::chrono::steady_clock::now();
   std::size_t done = 0;
   relay::Pace pace(job_.rate);
-  for (const auto& sha256 : rest) {
+  for (const auto& content : rest) {
     if (site_.stop.stop_requested()) break;
     std::vector<Request> requests;
     std::deque<PacedFile> paced;
-    const auto& file = files_.at(sha256);
+    const auto& file = files_.at(content);
     for (const auto& [node, lacks] : lacking_) {
-      if (!lacks.contains(sha256)) continue;
-      requests.push_back({.node = node, .command = receiver(job_.folder, job_.prefix, sha256), .feed = &paced.emplace_back(file, pace), .max_output = 4096});
+      if (!lacks.contains(content)) continue;
+      requests.push_back({.node = node, .command = receiver(job_, content), .feed = &paced.emplace_back(file, pace), .max_output = 4096});
     }
     for (auto& request : requests) request.deadline = time_for(file.size() * requests.size(), slowest());
-    const auto& name = job_.parcels.at(sha256).name;
+    const auto& name = job_.parcels.at(content).name;
     for (auto& [node, reply] : site_.transport.run(requests, nullptr, site_.stop)) {
       if (reply && reply->exit_status == 0) {
-        lacking_.at(node).erase(sha256);
+        lacking_.at(node).erase(content);
         result_.received[node] += file.size();
         result_.sent_by_head += file.size();
         continue;

@@ -22,7 +22,8 @@ struct Parcel {
   std::string name;  ///< for people
   std::filesystem::path path;
   std::uint64_t size = 0;
-  std::string hashes{};  ///< of its chunks, where they are known (base/digest.hpp: chunked_sha256)
+  std::string hashes{};  ///< of its chunks, where they are known (base/digest.hpp)
+  std::string sha256{};  ///< of all of it, where that is not the name that its content has; empty: not known yet, or it is
 };
 
 /// How the person who asks wants it done.
@@ -40,15 +41,17 @@ struct Unread {
   std::uint64_t bytes = 0;  ///< that are to be sent, about
   /// Where files belong: a node that has none of these, and nothing of an earlier transfer, has none of the files.
   std::vector<std::string> paths{};
-  /// Fills in parcels, chunk, wanted and look; on a thread of its own.
+  /// Fills in parcels, chunk and wanted; on a thread of its own.
   std::function<Status(Distribution&)> read{};
+  /// Then, and only where a node has to be asked, or gets no relay: look, and the SHA-256 of all parcels.
+  std::function<Status(Distribution&)> digest{};
 };
 
 struct Distribution {
   std::string phase = "copy";  ///< as which progress is told
-  std::string folder;          ///< on the nodes: each file lies there under its SHA-256…
+  std::string folder;          ///< on the nodes: each file lies there under the name of its content…
   std::string prefix{};        ///< …behind this: where the folder is not ours alone
-  std::map<std::string, Parcel> parcels{};                ///< by SHA-256, 64 hex digits
+  std::map<std::string, Parcel> parcels{};                ///< by the name of the content: 64 hex digits, mostly its SHA-256
   std::optional<Unread> unread{};
   std::map<NodeId, std::set<std::string>> wanted{};       ///< what each node is to have
   /// Read-only sh that looks at a node before anything is sent, and what the node wants in the light of

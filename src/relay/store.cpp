@@ -79,7 +79,7 @@ bool Store::fail(const std::string& what) {
   return false;
 }
 
-std::string Store::path(std::uint32_t object) const { return setup_.folder + "/" + setup_.prefix + setup_.objects[object].sha256; }
+std::string Store::path(std::uint32_t object) const { return setup_.folder + "/" + setup_.prefix + setup_.objects[object].name; }
 
 std::uint64_t Store::chunk_size(std::uint32_t object, std::uint64_t chunk) const {
   return std::min(setup_.chunk, setup_.objects[object].size - chunk * setup_.chunk);

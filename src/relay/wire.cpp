@@ -84,7 +84,7 @@ std::string encode(const Setup& setup) {
   std::vector<std::uint32_t> there;
   for (const auto& object : setup.objects) {
     if (object.have) there.push_back(static_cast<std::uint32_t>(&object - setup.objects.data()));
-    line("object", object.sha256 + " " + std::to_string(object.size));
+    line("object", object.name + " " + std::to_string(object.size));
   }
   line("have", ranges(there));
   for (const auto peer : setup.peers) line("pending", std::to_string(peer));
@@ -166,7 +166,7 @@ bool Decoder::on_setup_line(std::string_view line) {
     if (parts.size() != 2 || !parse(parts[1], number)) return false;
     // It becomes a file's name.
     if (parts[0].size() != 2 * digest_size || parts[0].find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
-    setup_.objects.push_back({.sha256 = std::string(parts[0]), .size = number});
+    setup_.objects.push_back({.name = std::string(parts[0]), .size = number});
   } else if (name == "have") {
     std::vector<std::uint32_t> there;
     if (!parse_ranges(value, static_cast<std::uint32_t>(setup_.objects.size()), there)) return false;

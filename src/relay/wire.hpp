@@ -42,7 +42,7 @@ inline constexpr std::chrono::milliseconds report_every{250};
 
 /// A file of the transfer, named by its content.
 struct Object {
-  std::string sha256;  ///< 64 hex digits; its name on disk
+  std::string name;  ///< on disk: 64 hex digits, a digest of its content
   std::uint64_t size = 0;
   bool have = false;  ///< it is there, whole and proven
 };

@@ -50,7 +50,7 @@ std::string noise(std::size_t size, unsigned seed) {
 Setup setup_for(const std::vector<std::string>& contents, const std::string& folder) {
   Setup setup{.token = token, .listen = "127.0.0.1", .folder = folder, .chunk = chunk, .allowed = {"127.0.0.1"}};
   for (const auto& content : contents) {
-    setup.objects.push_back({.sha256 = hex(digest(content)), .size = content.size()});
+    setup.objects.push_back({.name = hex(digest(content)), .size = content.size()});
     for (std::size_t at = 0; at < content.size(); at += chunk) setup.hashes += digest(std::string_view(content).substr(at, chunk));
   }
   return setup;
@@ -300,7 +300,7 @@ TEST_CASE("a wrong chunk is refused, and fetched from somebody else") {
   CHECK(bad == "0 2 4");
   CHECK(relay.hear("from ") == "3");
   relay.hear("done");
-  CHECK(slurp(dir.file("0/" + setup.objects[0].sha256)) == contents[0]);
+  CHECK(slurp(dir.file("0/" + setup.objects[0].name)) == contents[0]);
   CHECK(honest.last_request.find("bytes=" + std::to_string(2 * chunk) + "-") != std::string::npos);
   CHECK(liar.requests == 1);
 }
@@ -330,7 +330,7 @@ TEST_CASE("a predecessor that dies, offers other bytes, or hangs is left; the he
   CHECK(relay.said.find("lost 1 ") != std::string::npos);
   CHECK(relay.said.find("lost 2 it offers other bytes") != std::string::npos);
   CHECK(relay.said.find("lost 3 ") != std::string::npos);
-  CHECK(slurp(dir.file("0/" + setup.objects[0].sha256)) == contents[0]);
+  CHECK(slurp(dir.file("0/" + setup.objects[0].name)) == contents[0]);
 }
 
 TEST_CASE("what an earlier transfer left is taken up as far as it is right") {
@@ -340,8 +340,8 @@ TEST_CASE("what an earlier transfer left is taken up as far as it is right") {
   std::filesystem::create_directories(dir.file("0"));
   auto damaged = contents[0].substr(0, 4 * chunk);
   damaged[3 * chunk] = static_cast<char>(damaged[3 * chunk] ^ 1);
-  std::ofstream(dir.file("0/" + setup.objects[0].sha256 + ".part")) << damaged;
-  std::ofstream(dir.file("0/" + setup.objects[1].sha256 + ".part")) << contents[1].substr(0, 2 * chunk + 1);
+  std::ofstream(dir.file("0/" + setup.objects[0].name + ".part")) << damaged;
+  std::ofstream(dir.file("0/" + setup.objects[1].name + ".part")) << contents[1].substr(0, 2 * chunk + 1);
   Running relay(setup);
   relay.port();
   CHECK(relay.hear("need ") == "0 " + std::to_string(3 * chunk));
