@@ -148,44 +148,47 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
     });
   }
 
-  /// Sends what there is; or waits for wake().
+  /// Sends what there is; then waits for wake(), or for the successor to take what is on its way.
   void send() {
-    if (closed) return;
     waiting = false;
     const auto& all = server->store.objects();
-    while (next < list.size() && offset >= all[list[next]].size) {
-      ++next;
-      offset = 0;
+    while (!closed) {
+      while (next < list.size() && offset >= all[list[next]].size) {
+        ++next;
+        offset = 0;
+      }
+      if (next == list.size()) {
+        socket.shutdown(tcp::socket::shutdown_send, ignored);
+        return close();
+      }
+      if (server->store.proven(list[next]) <= offset) {
+        waiting = true;
+        return watch_for_hangup();
+      }
+      const auto most = std::min(server->store.proven(list[next]) - offset, most_at_once);
+      const auto size = server->pace.allow(most);
+      if (size == 0) {
+        pause.expires_after(budget_pause);
+        pause.async_wait([self = shared_from_this()](error_code problem) {
+          if (!problem) self->send();
+        });
+        return;
+      }
+      if (!hand_over(static_cast<std::size_t>(size))) return;
     }
-    if (next == list.size()) {
-      socket.shutdown(tcp::socket::shutdown_send, ignored);
-      return close();
-    }
-    if (server->store.proven(list[next]) <= offset) {
-      waiting = true;
-      return watch_for_hangup();
-    }
-    const auto most = std::min(server->store.proven(list[next]) - offset, most_at_once);
-    const auto size = server->pace.allow(most);
-    if (size == 0) {
-      pause.expires_after(budget_pause);
-      pause.async_wait([self = shared_from_this()](error_code problem) {
-        if (!problem) self->send();
-      });
-      return;
-    }
-    hand_over(static_cast<std::size_t>(size));
   }
 
-  /// From the file to the socket, past this process.
-  void hand_over(std::size_t size) {
+  /// From the file to the socket, past this process. False: it goes on once there is room for more.
+  bool hand_over(std::size_t size) {
     auto from = static_cast<off_t>(offset);
     const auto sent = sendfile(socket.native_handle(), server->store.file(list[next]), &from, size);
     if (sent > 0) {
       offset += static_cast<std::uint64_t>(sent);
       server->pace.spent(static_cast<std::uint64_t>(sent));
+      if (static_cast<std::size_t>(sent) == size) return true;
     } else if (sent == 0 || (errno != EAGAIN && errno != EINTR)) {
-      return close();
+      close();
+      return false;
     }
     expire_after(write_timeout);
     socket.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code problem) {
@@ -193,6 +196,7 @@ struct Server::Impl::Session : std::enable_shared_from_this<Session> {
       if (problem) return self->close();
       self->send();
     });
+    return false;
   }
 
   void write(std::string_view bytes) {
