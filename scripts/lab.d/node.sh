@@ -20,7 +20,8 @@ ensure_disk() { # NODE
   touch "$home/made"
 }
 
-# Everything that makes these machines differ from real ones, in one place. None of it belongs in podwright.
+# Everything that makes these machines differ from real ones, in one place, but for the banner that build_base
+# leaves out. None of it belongs in podwright.
 lab_shims() { # FOLDER
   local folder=$1
   local units=$folder/etc/systemd/system library=$folder/usr/local/lib/podwright-lab
