@@ -28,6 +28,8 @@ namespace {
 constexpr std::uint64_t slowest_link = 1U << 20U;
 constexpr std::uint64_t slowest_disk = 20U << 20U;
 constexpr std::size_t most_paths = 100;
+/// Whoever waits for the digests of more is told so: a second or two, in bytes.
+constexpr std::uint64_t long_to_digest = 2U << 30U;
 
 std::chrono::seconds time_for(std::uint64_t bytes, std::uint64_t speed) {
   return std::chrono::seconds(60) + std::chrono::seconds(bytes / speed);
@@ -202,7 +204,13 @@ class Transfer {
 /// What only some transfers need: to digest a whole file takes as long as to send it, on fast networks.
 bool Transfer::digested() {
   if (!job_.unread || !job_.unread->digest) return true;
+  const auto phase = job_.phase + ": digests";
+  const auto begun = std::chrono::steady_clock::now();
+  const bool told = job_.unread->bytes >= long_to_digest;
+  if (told) site_.events.emit(events::PhaseStarted{phase, job_.parcels.size()});
   const auto digest = std::exchange(job_.unread->digest, nullptr)(job_);
+  const auto elapsed = std::chrono::steady_clock::now() - begun;
+  if (told) site_.events.emit(events::PhaseFinished{phase, bool(digest), std::chrono::duration_cast<std::chrono::milliseconds>(elapsed)});
   if (digest) return true;
   for (const auto& [node, wanted] : job_.wanted) {
     if (!result_.failed.contains(node) && !placed_.contains(node)) failed(node, digest.error());
