@@ -8,7 +8,9 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +37,8 @@ constexpr int passing_level = -100;
 constexpr double worth_compressing = 0.95;
 constexpr std::size_t sample_size = std::size_t{128} << 10U;
 constexpr std::uint64_t write_behind = 16U << 20U;
+/// A disk that caches what it is given empties its cache only when it is asked: so often, beside the rest.
+constexpr std::uint64_t flush_behind = 128U << 20U;
 
 /// Writes and digests beside each other and beside the compressor, so that none waits for another.
 class Writer {
@@ -52,6 +56,7 @@ class Writer {
     hand_over();
     writing_.finish();
     digesting_.finish();
+    end_flush();
     if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) failed_ = true;
     file_.reset();
     return !failed_;
@@ -75,6 +80,14 @@ class Writer {
     (void)std::fflush(file_.get());
     (void)::sync_file_range(::fileno(file_.get()), static_cast<off64_t>(begun_), static_cast<off64_t>(written_ - begun_), SYNC_FILE_RANGE_WRITE);
     begun_ = written_;
+    if (written_ - flushed_ < flush_behind || (flushing_.valid() && flushing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)) return;
+    end_flush();
+    flushing_ = std::async(std::launch::async, [file = ::fileno(file_.get())] { return ::fdatasync(file) == 0; });
+    flushed_ = written_;
+  }
+  /// The kernel tells of a lost byte once: not to the next fsync again.
+  void end_flush() {
+    if (flushing_.valid() && !flushing_.get()) failed_ = true;
   }
 
   OpenFile file_;
@@ -83,7 +96,9 @@ class Writer {
   // Of the threads, until they have ended.
   bool failed_ = false;
   std::uint64_t written_ = 0;
-  std::uint64_t begun_ = 0;  ///< so much the disk was told to write
+  std::uint64_t begun_ = 0;    ///< so much the disk was told to write
+  std::uint64_t flushed_ = 0;  ///< and so much to have for good
+  std::future<bool> flushing_{};
   Sha256 digest_{};
   BlockTaker writing_{[this](std::string_view bytes) { write(bytes); }};
   BlockTaker digesting_{[this](std::string_view bytes) { digest_.add(bytes); }};
