@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/open_file.hpp"
+#include "base/text.hpp"
 
 namespace podwright {
 
@@ -44,12 +45,6 @@ Status add(Sha256& digest, const InputFile& file, std::uint64_t offset, std::uin
 }
 
 }  // namespace
-
-std::string hex_digits(std::string_view bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
-}
 
 struct Sha256::State {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};

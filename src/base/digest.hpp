@@ -44,8 +44,6 @@ struct ChunkedDigest {
   std::string chunks;
 };
 Result<ChunkedDigest> chunked_sha256(const InputFile& file, std::uint64_t chunk);
-/// Bytes as hexadecimal digits.
-std::string hex_digits(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 /// The bytes; line ends are skipped. Nothing when it is not base64 or was cut off.
 std::optional<std::string> base64_decode(std::string_view text);

@@ -47,6 +47,8 @@ std::string count_of(std::size_t count, std::string_view noun);
 /// A unified diff of two texts (three lines of context), headed by `name`; empty when they are equal.
 std::string unified_diff(std::string_view before, std::string_view after, std::string_view name);
 
+/// Bytes as hexadecimal digits.
+std::string hex_digits(std::string_view bytes);
 /// `bytes` random bytes from the system, as hexadecimal digits.
 std::string random_hex(std::size_t bytes);
 
