@@ -4,13 +4,16 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace podwright::relay {
@@ -26,6 +29,16 @@ constexpr std::uint64_t stride = 2U << 20U;
 constexpr std::uint64_t tell_every = 64U << 20U;
 /// To have more files than these written costs more than to have all that their file system holds back.
 constexpr std::size_t few_files = 16;
+/// An interrupted transfer's relay may still be at its end, waiting for the disk.
+constexpr std::chrono::milliseconds others_end_within{5000};
+constexpr std::chrono::milliseconds look_again_after{100};
+
+/// Whether `path` still is the file that was opened: another transfer may have finished or removed it meanwhile.
+bool is_still(const std::string& path, int fd) {
+  struct stat named {};
+  struct stat opened {};
+  return stat(path.c_str(), &named) == 0 && fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
 
 bool make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
@@ -69,7 +82,7 @@ Store::Store(const Setup& setup, std::function<void()> working) : setup_(setup),
 }
 
 Store::~Store() {
-  for (const int fd : {part_, reading_}) {
+  for (const int fd : {part_, reading_, folder_}) {
     if (fd >= 0) close(fd);
   }
 }
@@ -96,7 +109,33 @@ bool Store::right(std::uint32_t object, std::uint64_t chunk, std::string_view by
 
 bool Store::open() {
   if (!make_folders(setup_.folder)) return fail("cannot make " + setup_.folder);
+  share_folder();
   return look_for_room() && begin_object();
+}
+
+/// As long as it is locked by anybody, whoever ends removes no parts there. Where locks do not work, nothing removes any.
+void Store::share_folder() {
+  folder_ = ::open(setup_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_ >= 0) flock(folder_, LOCK_SH | LOCK_NB);
+}
+
+/// Opens a part that no other transfer writes to: it would be cut under its hands.
+bool Store::open_part(const std::string& name) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (;;) {
+    part_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (part_ < 0) return fail("cannot write " + name);
+    const bool ours = flock(part_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (ours && is_still(name, part_)) return true;
+    close(std::exchange(part_, -1));
+    if (ours) continue;
+    if (std::chrono::steady_clock::now() - begun > others_end_within) {
+      problem_ = "another transfer is writing " + name;
+      return false;
+    }
+    working_();
+    std::this_thread::sleep_for(look_again_after);
+  }
 }
 
 /// What is there of an object already takes no more. Where it cannot be known, writing will tell.
@@ -124,9 +163,7 @@ bool Store::begin_object() {
     proven_ = 0;
     filled_ = 0;
     const auto name = path(current_) + ".part";
-    part_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (part_ < 0) return fail("cannot write " + name);
-    if (!take_up()) return false;
+    if (!open_part(name) || !take_up()) return false;
     if (proven_ < setup_.objects[current_].size) return true;
     if (!finish_object()) return false;
   }
@@ -158,10 +195,10 @@ bool Store::take_up() {
 
 bool Store::finish_object() {
   const auto name = path(current_);
-  close(part_);
-  part_ = -1;
-  if (rename((name + ".part").c_str(), name.c_str()) != 0) return fail("cannot rename " + name + ".part");
-  return true;
+  const bool renamed = rename((name + ".part").c_str(), name.c_str()) == 0;
+  if (!renamed) fail("cannot rename " + name + ".part");
+  close(std::exchange(part_, -1));
+  return renamed;
 }
 
 Store::Unwritten Store::unwritten() const {

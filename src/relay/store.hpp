@@ -28,7 +28,7 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   /// Makes the folder, and takes up what an earlier transfer left of an object, as far as its chunks
-  /// are right. False: problem() says why nothing can be stored.
+  /// are right; waits some seconds for one that still writes there. False: problem() says why nothing can be stored.
   bool open();
 
   /// The next byte that is wanted; bytes of a chunk that is not complete count.
@@ -77,7 +77,9 @@ class Store {
   [[nodiscard]] const std::vector<Object>& objects() const { return setup_.objects; }
 
  private:
+  void share_folder();
   bool look_for_room();
+  bool open_part(const std::string& name);
   bool take_up();
   bool begin_object();
   bool finish_object();
@@ -96,7 +98,8 @@ class Store {
   std::string pending_;                     ///< the chunk that is being received
   std::size_t filled_ = 0;
   std::uint64_t bad_chunk_ = 0;
-  int part_ = -1;                           ///< the current object's file
+  int folder_ = -1;                         ///< locked as long as this lives
+  int part_ = -1;                           ///< the current object's file, locked
   std::uint64_t left_ = 0;                  ///< of the current object, is not to stay in memory
   int reading_ = -1;                        ///< the file that was read last
   std::uint32_t reading_object_ = 0;

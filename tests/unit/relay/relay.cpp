@@ -351,6 +351,32 @@ TEST_CASE("what an earlier transfer left is taken up as far as it is right") {
   for (const auto& content : contents) CHECK(slurp(dir.file("0/" + hex(digest(content)))) == content);
 }
 
+TEST_CASE("two transfers never write to one part: the later one waits, and takes up what the other leaves") {
+  TempDir dir;
+  const std::vector<std::string> contents = {noise(5 * chunk, 1)};
+  const auto setup = setup_for(contents, dir.file("0"));
+  Running first(setup);
+  first.port();
+  first.feed(0, 0, std::string_view(contents[0]).substr(0, 2 * chunk));
+  while (first.hear("at ") != std::to_string(2 * chunk)) {}
+  Running second(setup);
+  CHECK(second.hear("at ") == "0");  // it waits
+  CHECK(second.said == "ready\n");
+  first.feed(0, 2 * chunk, std::string_view(contents[0]).substr(2 * chunk, chunk));
+  while (first.hear("at ") != std::to_string(3 * chunk)) {}
+  first.hang_up();
+  CHECK(second.hear("need ") == "0 " + std::to_string(3 * chunk));
+
+  Running third(setup);
+  CHECK(third.hear("failed ") == "another transfer is writing " + dir.file("0/" + setup.objects[0].name) + ".part");
+  Running fourth(setup);
+  CHECK(fourth.hear("at ") == "0");
+  second.feed(0, 3 * chunk, std::string_view(contents[0]).substr(3 * chunk));
+  second.hear("done");
+  CHECK(slurp(dir.file("0/" + setup.objects[0].name)) == contents[0]);
+  CHECK(fourth.hear("need ") == "0 0");  // that one is the other's now
+}
+
 TEST_CASE("the head's wrong bytes end it, and so does the head's end") {
   TempDir dir;
   const std::vector<std::string> contents = {noise(2 * chunk, 1)};
