@@ -193,8 +193,8 @@ done <<'END OF LIST'
 {1}{3}END OF LIST
 status=$?
 [ "$status" = 0 ] || exit "$status"
-set -- "$stage"*  # left of other transfers
-[ ! -e "$1" ] || printf '%s\0' "$@" | xargs -0 rm -f || :
+set -- "$stage"*  # left of other transfers; relays that still work there have it locked
+[ ! -e "$1" ] || printf '%s\0' "$@" | flock -n {2} xargs -0 rm -f || :
 )sh",
                      sh::quote(list.folder + "/" + std::string(arriving)), lines, sh::quote(list.folder), modes);
 }

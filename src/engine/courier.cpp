@@ -36,6 +36,12 @@ constexpr milliseconds look_every{2000};
 constexpr int most_slow_looks = 3;
 /// How many predecessors a node knows; behind the last of them is the head.
 constexpr std::size_t most_peers = 8;
+/// Once a quarter of the nodes waits, and at least so many, they begin: the others join when they are there.
+constexpr std::size_t share_to_begin = 4;
+constexpr std::size_t least_to_begin = 4;
+constexpr milliseconds begin_again_after{20};
+/// Nobody else got there for so long: those behind whoever is missing go past it.
+constexpr milliseconds nobody_comes{2000};
 constexpr std::size_t longest_line = 4096;
 /// What is sent between two looks at what else there is to say.
 constexpr std::uint64_t frame_size = 256U << 10U;
@@ -127,8 +133,12 @@ class Member : public Feed {
   bool ready = false;    ///< its relay runs
   std::string cannot{};  ///< why it gets none
 
-  // From here on: once it has its part.
-  bool takes_part = false;
+  bool planned = false;   ///< it has a place in a chain
+  bool left_out = false;  ///< it came later, and is not as it was planned
+
+  // From here on: once it has a place.
+  bool takes_part = false;  ///< it was told what its part is
+  std::size_t chain = 0;
   std::uint32_t id = 0;
   std::string address{};
   std::vector<std::uint32_t> before{};  ///< nearest first
@@ -198,6 +208,11 @@ class Courier : public TransportObserver {
   void settle(Member& member);
   void launch_when_ready();
   void launch();
+  void line_up(Member& member);
+  void board(Member& member);
+  void to_the_end(Member& member);
+  void leave_out(Member& member);
+  [[nodiscard]] bool as_planned(Member& member) const;
   void shun(Member& member);
   void welcome(Member& member);
   void progress(Member& member);
@@ -218,8 +233,11 @@ class Courier : public TransportObserver {
   std::string token_ = random_hex(16);
   std::deque<Member> members_;
   std::map<NodeId, Member*> by_node_;
-  std::vector<Member*> crew_;  ///< those that take part, by their ids
+  std::vector<Member*> crew_;  ///< those that have a place, by their ids
+  std::vector<std::vector<Member*>> chains_;
   std::size_t settled_ = 0;
+  Clock::time_point tried_{};  ///< to begin without some
+  Clock::time_point last_came_{};
   std::size_t arrived_ = 0;
   std::string phase_;
   Clock::time_point phase_begun_;
@@ -321,7 +339,9 @@ Arrived Courier::run() {
   for (auto& member : members_) {
     const auto& reply = replies.at(member.node);
     if (member.takes_part) result_.received[member.node] = member.received;
-    if (!reply) {
+    if (member.left_out) {
+      result_.left_out.insert(member.node);
+    } else if (!reply) {
       auto error = reply.error();
       error.node = member.node;
       (member.ready ? result_.lost : result_.failed).emplace(member.node, std::move(error));
@@ -380,8 +400,11 @@ void Courier::hear_before_setup(Member& member, std::string_view line) {
     else read_station(line, member.station);
   } else if (line == "ready" && !member.ready) {
     member.ready = true;
-    if (result_.called_off) return dismiss(member);
-    settle(member);
+    last_came_ = Clock::now();
+    if (result_.called_off || member.left_out) return dismiss(member);
+    if (!load_) return settle(member);
+    if (member.planned) board(member);
+    else leave_out(member);
   } else if (line == "another" && !member.ready) {
     site_.events.debug(fmt::format("{}: the {} relay does not run there", member.node, member.static_relay ? "static" : "lean"));
     const auto program = relay_program(member.station.machine, RelayKind::static_program);
@@ -398,6 +421,7 @@ void Courier::greet(Member& member) {
   const auto& station = member.station;
   if (!convoy_.bare_of.empty() && !station.bare) call_off();
   if (result_.called_off) return dismiss(member);
+  if (load_ && !as_planned(member)) return leave_out(member);
   auto program = relay_program(station.machine, RelayKind::lean_program);
   if (program.empty()) {
     member.static_relay = true;
@@ -430,40 +454,95 @@ void Courier::settle(Member& member) {
 }
 
 void Courier::launch_when_ready() {
-  if (load_ || result_.called_off || !std::ranges::all_of(members_, &Member::settled)) return;
-  std::map<NodeId, Station> ready;
-  for (const auto& member : members_) {
-    if (member.ready && !member.over && !member.given()) ready.emplace(member.node, member.station);
+  if (load_ || result_.called_off) return;
+  if (!std::ranges::all_of(members_, &Member::settled)) {
+    if (settled_ < std::max(least_to_begin, members_.size() / share_to_begin) || Clock::now() - tried_ < begin_again_after) return;
+    tried_ = Clock::now();
   }
-  load_ = convoy_.load(ready);
+  std::map<NodeId, Station> ready;
+  std::set<NodeId> awaited;
+  for (const auto& member : members_) {
+    if (!member.settled()) awaited.insert(member.node);
+    else if (member.ready && !member.over && !member.given()) ready.emplace(member.node, member.station);
+  }
+  if (ready.empty() && !awaited.empty()) return;
+  load_ = convoy_.load(ready, awaited);
   if (load_) launch();
 }
 
 void Courier::launch() {
   for (const auto& content : load_->contents) total_ += content.file->size();
   for (const auto& chain : load_->chains) {
-    std::vector<std::uint32_t> earlier;
+    chains_.emplace_back();
     for (const auto& stop : chain) {
       auto& member = *by_node_.at(stop.node);
       member.id = static_cast<std::uint32_t>(crew_.size());
-      member.takes_part = true;
+      member.planned = true;
+      member.chain = chains_.size() - 1;
       member.address = stop.address;
-      member.heard = Clock::now();
       crew_.push_back(&member);
-      for (auto each = earlier.rbegin(); each != earlier.rend() && member.before.size() < most_peers; ++each) {
-        member.before.push_back(*each);
-        crew_[*each]->behind.push_back(member.id);
-      }
-      earlier.push_back(member.id);
+      line_up(member);
     }
   }
   end_phase(crew_.size() == members_.size());
   begin_phase(convoy_.phase, crew_.size());
-  looked_ = Clock::now();
-  for (auto* member : crew_) member->setup(request_of(*member));
-  for (auto& member : members_) {
-    if (!member.takes_part && member.ready) dismiss(member);
+  looked_ = last_came_ = Clock::now();
+  for (auto* member : crew_) {
+    if (member->ready) board(*member);
   }
+  for (auto& member : members_) {
+    if (!member.planned && member.ready) dismiss(member);
+  }
+}
+
+/// Behind those that are in its chain.
+void Courier::line_up(Member& member) {
+  auto& chain = chains_[member.chain];
+  for (auto each = chain.rbegin(); each != chain.rend() && member.before.size() < most_peers; ++each) {
+    member.before.push_back((*each)->id);
+    (*each)->behind.push_back(member.id);
+  }
+  chain.push_back(&member);
+}
+
+/// Its relay waits: it is told its part.
+void Courier::board(Member& member) {
+  if (member.shunned) to_the_end(member);
+  member.takes_part = true;
+  member.heard = Clock::now();
+  member.setup(request_of(member));
+  for (const auto id : member.before) {
+    const auto& each = *crew_[id];
+    if (each.shunned) member.say(fmt::format("gone {}", id));
+    else if (each.started) member.say(fmt::format("peer {} {} {}", id, each.address, each.port));
+  }
+}
+
+/// Those behind it have gone past it. Between them and whom they receive from it would halve what they get.
+void Courier::to_the_end(Member& member) {
+  for (const auto id : member.before) std::erase(crew_[id]->behind, member.id);
+  member.before.clear();
+  member.behind.clear();
+  member.shunned = false;
+  // Whoever is not there yet comes behind it.
+  std::erase_if(chains_[member.chain], [&](const Member* each) { return each == &member || each->over || !each->takes_part; });
+  line_up(member);
+  for (const auto id : member.before) crew_[id]->say("allow " + member.address);
+}
+
+/// Others know it by its address; without neighbours it may have any.
+bool Courier::as_planned(Member& member) const {
+  if (!member.planned || (!convoy_.bare_of.empty() && !member.station.bare)) return false;
+  const auto address = convoy_.address(member.node, member.station);
+  if (member.before.empty() && member.behind.empty()) member.address = address;
+  return address == member.address;
+}
+
+/// What it lacks has to be asked, once the others have everything.
+void Courier::leave_out(Member& member) {
+  member.left_out = true;
+  dismiss(member);
+  if (member.planned) shun(member);
 }
 
 std::string Courier::name_of(std::string_view id) const {
@@ -526,12 +605,16 @@ void Courier::progress(Member& member) {
 /// Those behind it go to the one before.
 void Courier::shun(Member& member) {
   if (std::exchange(member.shunned, true)) return;
-  for (const auto id : member.behind) crew_[id]->say(fmt::format("gone {}", member.id));
+  for (const auto id : member.behind) {
+    if (crew_[id]->takes_part) crew_[id]->say(fmt::format("gone {}", member.id));
+  }
 }
 
 void Courier::welcome(Member& member) {
   member.shunned = false;
-  for (const auto id : member.behind) crew_[id]->say(fmt::format("peer {} {} {}", member.id, member.address, member.port));
+  for (const auto id : member.behind) {
+    if (crew_[id]->takes_part) crew_[id]->say(fmt::format("peer {} {} {}", member.id, member.address, member.port));
+  }
 }
 
 void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {
@@ -544,7 +627,7 @@ void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {
     error.node = node;
     site_.events.emit(events::NodeFailed{node, std::move(error)});
   }
-  if (member.takes_part) {
+  if (member.planned) {
     shun(member);
     end_when_all_is_done();
   } else if (!counted) {
@@ -566,7 +649,7 @@ void Courier::look_for_slow_ones() {
     const auto got = member->received - std::min(member->received, member->seen);
     member->seen = member->received;
     member->peak = std::max(member->peak, got);
-    if (member->slow || member->done || member->over || member->behind.empty()) continue;
+    if (!member->started || member->slow || member->done || member->over || member->behind.empty()) continue;
     const auto source = std::ranges::find_if(member->before, [&](std::uint32_t each) { return !crew_[each]->slow && !crew_[each]->over; });
     if (source == member->before.end()) continue;
     const auto& ahead = *crew_[*source];
@@ -598,11 +681,8 @@ void Courier::on_tick() {
     member.say("alive");
     member.spoken = now;
   }
-  if (!load_) {
-    look_for_hung_ones();
-    launch_when_ready();
-    return;
-  }
+  look_for_hung_ones();
+  if (!load_) return launch_when_ready();
   if (now - looked_ >= look_every) {
     looked_ = now;
     look_for_slow_ones();
@@ -613,6 +693,10 @@ void Courier::on_tick() {
     // What is put in its place is silent, and has its deadline.
     if (member->over || member->given() || member->written) continue;
     const auto quiet = now - member->heard;
+    if (!member->takes_part) {
+      if (now - last_came_ > nobody_comes) shun(*member);
+      continue;
+    }
     if (!member->started) {
       if (quiet > start_limit) member->give_up({.fault = Fault::timeout, .what = fmt::format("its relay did not start within {}", human_duration(start_limit))});
       if (quiet > start_limit / 6) shun(*member);

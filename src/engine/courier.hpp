@@ -48,17 +48,21 @@ struct Convoy {
   std::string left_over{};
   std::uint64_t rate = 0;
   std::chrono::seconds deadline{3600};
-  /// Asked now and then once relays wait on all nodes that can have one: `ready`. Nothing: it is not known yet.
-  std::function<std::optional<Load>(const std::map<NodeId, Station>& ready)> load{};
+  /// Asked now and then, once relays wait on all nodes that can have one or on enough of them to begin: `ready`. The
+  /// `awaited` ones join later. Nothing: it is not known yet.
+  std::function<std::optional<Load>(const std::map<NodeId, Station>& ready, const std::set<NodeId>& awaited)> load{};
+  /// Where its neighbours reach a node that is there.
+  std::function<std::string(const NodeId&, const Station&)> address{};
   /// sh that a node runs once it has everything; null: nothing is left to do.
   std::function<std::string(const NodeId&)> place{};
 };
 
-/// A node that is in neither of these could not take part, and can be served in another way.
+/// A node that is in none of these could not take part, and can be served in another way.
 struct Arrived {
   std::set<NodeId> done{};            ///< have everything, and in its place
   std::map<NodeId, Error> failed{};   ///< no other way would help
   std::map<NodeId, Error> lost{};     ///< their connection broke in the midst of it
+  std::set<NodeId> left_out{};        ///< came when others had begun, and are not what was expected of them
   std::map<NodeId, std::uint64_t> received{};
   std::uint64_t fed = 0;
   bool called_off = false;

@@ -95,8 +95,9 @@ std::string plain_address(const std::string& text) {
 std::string receiver(const Distribution& job, const std::string& content) {
   const auto path = sh::quote(job.folder + "/" + job.prefix + content);
   const auto script = fmt::format(
-      "umask 077; mkdir -p {0} && cat > {1}.part || {{ rm -f {1}.part; exit 1; }}; "
-      "[ \"$(sha256sum < {1}.part)\" = {2} ] && mv {1}.part {1} || {{ rm -f {1}.part; "
+      // Another transfer may be writing to what has no number.
+      "umask 077; part={1}.part-$$; mkdir -p {0} && cat > \"$part\" || {{ rm -f \"$part\"; exit 1; }}; "
+      "[ \"$(sha256sum < \"$part\")\" = {2} ] && mv \"$part\" {1} || {{ rm -f \"$part\"; "
       "echo 'the bytes arrived damaged' >&2; exit 1; }}",
       sh::quote(job.folder), path, sh::quote(sha256_of(*job.parcels.find(content)) + "  -"));
   return "sh -c " + sh::quote(script);
@@ -175,7 +176,7 @@ class Transfer {
   void by_ssh();
   void to_its_place();
   Result<Contents> read_contents(const std::set<std::string>& files, std::uint64_t chunk) const;
-  std::optional<Load> load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready);
+  std::optional<Load> load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready, const std::set<NodeId>& awaited);
   void convey(Convoy convoy, const Reading& reading, std::uint64_t bytes);
   void failed(const NodeId& node, Error error) {
     error.node = node;
@@ -183,6 +184,7 @@ class Transfer {
     result_.failed.insert_or_assign(node, std::move(error));
   }
   [[nodiscard]] std::string address_of(const NodeId& node, const Station& station) const;
+  [[nodiscard]] bool addresses_are_known(const std::map<NodeId, Station>& ready, const std::set<NodeId>& awaited) const;
   [[nodiscard]] std::uint64_t slowest() const { return job_.rate == 0 ? slowest_link : std::min(slowest_link, job_.rate); }
   [[nodiscard]] std::uint64_t bytes_of(const std::set<std::string>& files) const {
     std::uint64_t bytes = 0;
@@ -312,11 +314,22 @@ Result<Contents> Transfer::read_contents(const std::set<std::string>& files, std
   return contents;
 }
 
-/// For those of these nodes that wait, once the files were read; from then on all of them lack something.
-std::optional<Load> Transfer::load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready) {
+/// Whether those that are not there yet will have the addresses that they are expected to have: so far all had.
+bool Transfer::addresses_are_known(const std::map<NodeId, Station>& ready, const std::set<NodeId>& awaited) const {
+  const auto expected = [&](const NodeId& node) {
+    const auto known = stations_.find(node);
+    return address_of(node, known == stations_.end() ? Station{} : known->second);
+  };
+  return std::ranges::none_of(awaited, [&](const NodeId& node) { return expected(node).empty(); }) &&
+         std::ranges::all_of(ready, [&](const auto& each) { return address_of(each.first, each.second) == expected(each.first); });
+}
+
+/// For those of these nodes that wait or are awaited, once the files were read; from then on all of them lack something.
+std::optional<Load> Transfer::load(const Reading& reading, const std::vector<NodeId>& nodes, const std::map<NodeId, Station>& ready, const std::set<NodeId>& awaited) {
   if (!reading.ended()) return std::nullopt;
   const auto& contents = reading.get();
   if (!contents) return Load{};
+  if (!awaited.empty() && !job_.direct && !addresses_are_known(ready, awaited)) return std::nullopt;
   Load load{.folder = job_.folder, .prefix = job_.prefix, .chunk = contents->chunk, .contents = contents->files};
   std::set<std::string> lacks;
   std::uint64_t bytes = 0;
@@ -327,12 +340,14 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
   std::vector<NodeId> reachable;
   for (const auto& node : nodes) {
     lacking_[node] = lacks;
-    const auto found = ready.find(node);
-    if (found == ready.end()) continue;
-    stations_[node] = found->second;
-    if (job_.direct || !address_of(node, found->second).empty()) reachable.push_back(node);
+    if (const auto found = ready.find(node); found != ready.end()) stations_[node] = found->second;
+    else if (awaited.contains(node)) stations_.try_emplace(node);
+    else continue;
+    if (job_.direct || !address_of(node, stations_.at(node)).empty()) reachable.push_back(node);
     else site_.events.debug(fmt::format("{} cannot relay: its IP address is not known", node));
   }
+  // On each leaf those that wait come first: nobody waits for them.
+  std::ranges::stable_partition(reachable, [&](const NodeId& node) { return ready.contains(node); });
   for (const auto& chain : chains(site_.inventory, reachable, bytes, job_.direct ? reachable.size() : job_.chains)) {
     auto& stops = load.chains.emplace_back();
     for (const auto& node : chain) stops.push_back({.node = node, .address = address_of(node, stations_.at(node))});
@@ -344,7 +359,8 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
 void Transfer::convey(Convoy convoy, const Reading& reading, std::uint64_t bytes) {
   convoy.rate = job_.rate;
   convoy.deadline = 2 * time_for(bytes, slowest()) + job_.place_deadline;
-  convoy.load = [&](const std::map<NodeId, Station>& ready) { return load(reading, convoy.nodes, ready); };
+  convoy.load = [&](const auto& ready, const auto& awaited) { return load(reading, convoy.nodes, ready, awaited); };
+  convoy.address = [this](const NodeId& node, const Station& station) { return address_of(node, station); };
   convoy.place = job_.place;
   auto arrived = run_convoy(site_, convoy);
   for (auto& [node, error] : arrived.failed) failed(node, std::move(error));
@@ -358,6 +374,9 @@ void Transfer::convey(Convoy convoy, const Reading& reading, std::uint64_t bytes
   for (auto& [node, error] : arrived.lost) {
     lacking_.erase(node);
     lost_.insert_or_assign(node, std::move(error));
+  }
+  if (!convoy.bare_of.empty()) {  // nothing of them is known: they are asked now
+    for (const auto& node : arrived.left_out) lacking_.erase(node);
   }
   for (const auto& node : convoy.nodes) {
     if (lacking_.contains(node)) unable_.insert(node);

@@ -86,14 +86,7 @@ class Relay : public Decoder {
       say("full " + std::to_string(lack->free) + " " + std::to_string(lack->needed));
       return io_.stop();
     }
-    std::uint16_t port = 0;
-    if (!setup_.allowed.empty()) {
-      server_.emplace(io_, setup_, *store_);
-      std::string why;
-      port = server_->listen(why);
-      if (port == 0) return fail(why);
-    }
-    say("listening " + std::to_string(port));
+    if (!serve()) return;
     fetcher_.emplace(io_, setup_, *store_,
                      Fetcher::Events{.say = [this](const std::string& line) { say(line); },
                                      .stored = [this] { stored(); },
@@ -101,6 +94,22 @@ class Relay : public Decoder {
     report();
     stored();
     fetcher_->start();
+  }
+
+  /// Listens, where anybody is allowed to ask.
+  bool serve() {
+    std::uint16_t port = 0;
+    if (!setup_.allowed.empty()) {
+      server_.emplace(io_, setup_, *store_);
+      std::string why;
+      port = server_->listen(why);
+      if (port == 0) {
+        fail(why);
+        return false;
+      }
+    }
+    say("listening " + std::to_string(port));
+    return true;
   }
 
   void report() {
@@ -143,6 +152,9 @@ class Relay : public Decoder {
       end();
     } else if (parts[0] == "peer" && parts.size() == 4 && parse(parts[1], id) && parse(parts[3], port) && fetcher_) {
       fetcher_->peer_serves(static_cast<std::uint32_t>(id), std::string(parts[2]), static_cast<std::uint16_t>(port));
+    } else if (parts[0] == "allow" && parts.size() == 2 && fetcher_) {
+      setup_.allowed.emplace_back(parts[1]);
+      if (!server_) serve();
     } else if (parts[0] == "gone" && parts.size() == 2 && parse(parts[1], id) && fetcher_) {
       fetcher_->peer_gone(static_cast<std::uint32_t>(id));
     }

@@ -5,6 +5,7 @@
 /// The head says, once, what a Setup holds, then as things happen:
 ///   peer ID ADDRESS PORT   this predecessor serves now
 ///   gone ID                this predecessor is not to be asked (any more)
+///   allow ADDRESS          who comes from there may ask as well
 ///   data OBJECT OFFSET N   N bytes follow
 ///   alive                  nothing new; without a word for `silence` the relay ends (before the Setup, too)
 ///   end                    the transfer is over: what was received is written to the disk, then it ends. It reads
