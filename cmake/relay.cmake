@@ -65,8 +65,8 @@ function(embed_relays room)
   target_link_libraries(room_${room} PUBLIC embedded_relays)
 endfunction()
 
-set(RELAY_FLAGS -Os -g0 -DNDEBUG -ffunction-sections -fdata-sections -fstack-protector-strong)
-set(RELAY_LINK_FLAGS_lean -s -Wl,--gc-sections)
+set(RELAY_FLAGS -Os -flto=auto -fvisibility=hidden -g0 -DNDEBUG -ffunction-sections -fdata-sections -fstack-protector-strong)
+set(RELAY_LINK_FLAGS_lean -s -Os -flto=auto -Wl,--gc-sections)
 set(RELAY_LINK_FLAGS_static -static ${RELAY_LINK_FLAGS_lean})
 
 # Appends to `made` of the caller.

@@ -28,6 +28,18 @@ raise_limits() {
   raise_limit net.ipv4.neigh.default.gc_thresh2 $((neighbours / 2))
 }
 
+# Nodes send as Debian's kernel does by itself. With bbr, which a machine may have for the internet, every packet
+# costs a timer; in a namespace it takes what this machine allows.
+CONGESTION_CONTROL=cubic
+allow_congestion_control() {
+  local folder=/proc/sys/net/ipv4
+  [[ " $(<$folder/tcp_available_congestion_control) " == *" $CONGESTION_CONTROL "* ]] || return 0
+  [[ " $(<$folder/tcp_allowed_congestion_control) " != *" $CONGESTION_CONTROL "* ]] || return 0
+  say "sysctl net.ipv4.tcp_allowed_congestion_control: and $CONGESTION_CONTROL (nodes send as Debian does)"
+  echo "$(<$folder/tcp_allowed_congestion_control) $CONGESTION_CONTROL" >$folder/tcp_allowed_congestion_control ||
+    say "could not allow it: nodes send as this machine does"
+}
+
 raise_limit() { # SYSCTL WANTED
   local file=/proc/sys/${1//.//} now
   now=$(cat "$file" 2>/dev/null) || return 0

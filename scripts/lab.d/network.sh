@@ -4,6 +4,11 @@
 
 in_lab_netns() { nsenter --net="/run/netns/$LAB_NETNS" -- "$@"; }
 
+add_netns() { # NAME
+  ip netns add "$1"
+  nsenter --net="/run/netns/$1" -- sh -c 'echo "$0" >/proc/sys/net/ipv4/tcp_congestion_control' "$CONGESTION_CONTROL" 2>/dev/null || true
+}
+
 delete_netns() { # NAME
   ip netns del "$1" 2>/dev/null || rm -f "/run/netns/$1" # a half-made one is a file and no mount
 }
@@ -12,7 +17,7 @@ delete_netns() { # NAME
 ensure_bridges() {
   if ip -n "$LAB_NETNS" link show br-fabric 2>/dev/null | grep -q 'alias ready'; then return; fi
   delete_netns "$LAB_NETNS"
-  ip netns add "$LAB_NETNS"
+  add_netns "$LAB_NETNS"
   ip -n "$LAB_NETNS" -batch - <<END
 link set lo up
 link add br-mgmt type bridge
@@ -75,7 +80,7 @@ ensure_node_network() { # NODE
   delete_netns "$netns"
   ip -n "$LAB_NETNS" link del "m-$node" 2>/dev/null || true
   ip -n "$LAB_NETNS" link del "f-$node" 2>/dev/null || true
-  ip netns add "$netns"
+  add_netns "$netns"
   ip -n "$LAB_NETNS" -batch - <<END
 link add m-$node type veth peer name eth0 netns $netns
 link add f-$node type veth peer name eth1 netns $netns

@@ -6,6 +6,7 @@
 #include <deque>
 #include <span>
 
+#include "base/digest.hpp"
 #include "base/files.hpp"
 #include "base/shell.hpp"
 #include "base/text.hpp"
@@ -168,7 +169,8 @@ class Member : public Feed {
   std::string words_;             ///< to be said
   std::string out_;               ///< being sent; a program's bytes come behind it
   std::size_t out_sent_ = 0;
-  std::size_t framed_ = 0;        ///< bytes of a file, at the end of `out_`
+  std::size_t framed_ = 0;        ///< bytes of a content, at the end of `out_`
+  bool counted_ = false;          ///< they are of a file
   std::string_view program_;
   bool feeding_ = false;
   bool ending_ = false;   ///< the last word was said
@@ -185,8 +187,8 @@ class Courier : public TransportObserver {
 
   relay::Pace& pace() { return pace_; }
   [[nodiscard]] const Load& load() const { return *load_; }
-  void fed(std::uint64_t bytes) {
-    fed_ += bytes;
+  void fed(std::uint64_t bytes, bool counted) {
+    if (counted) fed_ += bytes;
     pace_.spent(bytes);
   }
 
@@ -208,6 +210,7 @@ class Courier : public TransportObserver {
   void settle(Member& member);
   void launch_when_ready();
   void launch();
+  void add_index();
   void line_up(Member& member);
   void board(Member& member);
   void to_the_end(Member& member);
@@ -217,7 +220,7 @@ class Courier : public TransportObserver {
   void welcome(Member& member);
   void progress(Member& member);
   void look_for_slow_ones();
-  void end_when_all_is_done();
+  void end_those_not_needed();
   void look_for_hung_ones();
   void begin_phase(std::string phase, std::size_t nodes);
   void end_phase(bool ok);
@@ -229,6 +232,7 @@ class Courier : public TransportObserver {
   Site& site_;
   const Convoy& convoy_;
   std::optional<Load> load_;
+  bool indexed_ = false;
   std::uint64_t total_ = 0;
   std::string token_ = random_hex(16);
   std::deque<Member> members_;
@@ -259,7 +263,7 @@ std::string_view Member::next() {
 
 void Member::begin_frame() {
   const auto& contents = courier_.load().contents;
-  while (object_ < contents.size() && offset_ >= contents[object_].file->size()) {
+  while (object_ < contents.size() && offset_ >= contents[object_].size()) {
     ++object_;
     offset_ = 0;
   }
@@ -268,13 +272,14 @@ void Member::begin_frame() {
     return;
   }
   if (courier_.pace().allow(1) == 0) return;
-  const auto& file = *contents[object_].file;
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(frame_size, file.size() - offset_));
+  const auto& content = contents[object_];
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(frame_size, content.size() - offset_));
   // In one piece: a line by itself is a packet that wakes the relay for nothing.
   auto frame = fmt::format("data {} {} {}\n", object_, offset_, size);
   const auto header = frame.size();
   frame.resize(header + size);
-  if (auto read = file.read(offset_, std::span(frame).subspan(header)); !read) return give_up(read.error());
+  if (auto read = content.read(offset_, std::span(frame).subspan(header)); !read) return give_up(read.error());
+  counted_ = content.file != nullptr;
   out_ = std::move(frame);
   framed_ = size;
   offset_ += size;
@@ -286,7 +291,7 @@ void Member::taken(std::size_t bytes) {
   const auto header = out_.size() - framed_;
   const auto known = std::max(out_sent_, header);
   out_sent_ += bytes;
-  if (out_sent_ > known) courier_.fed(out_sent_ - known);
+  if (out_sent_ > known) courier_.fed(out_sent_ - known, counted_);
   if (out_sent_ < out_.size()) return;
   out_.clear();
   out_sent_ = 0;
@@ -308,9 +313,10 @@ std::string Courier::request_of(const Member& member) const {
                      .peers = member.before};
   for (const auto id : member.behind) setup.allowed.push_back(crew_[id]->address);
   for (const auto& content : load_->contents) {
-    setup.objects.push_back({.name = content.content, .size = content.file->size()});
-    setup.hashes += content.hashes;
+    setup.objects.push_back({.name = content.content, .size = content.size()});
+    if (!indexed_ || setup.objects.size() == 1) setup.hashes += content.hashes;
   }
+  setup.indexed = indexed_;
   return relay::encode(setup);
 }
 
@@ -471,7 +477,8 @@ void Courier::launch_when_ready() {
 }
 
 void Courier::launch() {
-  for (const auto& content : load_->contents) total_ += content.file->size();
+  for (const auto& content : load_->contents) total_ += content.size();
+  if (load_->chains.size() < members_.size()) add_index();
   for (const auto& chain : load_->chains) {
     chains_.emplace_back();
     for (const auto& stop : chain) {
@@ -493,6 +500,21 @@ void Courier::launch() {
   for (auto& member : members_) {
     if (!member.planned && member.ready) dismiss(member);
   }
+}
+
+/// The digests of all chunks go along the chains as well: for a thousand nodes they would be a quarter of 200 MB.
+void Courier::add_index() {
+  Load::Content index{.name = "the digests", .content = {}, .file = nullptr, .hashes = {}};
+  for (const auto& content : load_->contents) index.bytes += content.hashes;
+  if (index.bytes.empty()) return;
+  Sha256 digest;
+  for (std::size_t offset = 0; offset < index.bytes.size(); offset += load_->chunk) {
+    digest.add(std::string_view(index.bytes).substr(offset, load_->chunk));
+    index.hashes += digest.raw();
+  }
+  index.content = sha256_hex(index.bytes);
+  load_->contents.insert(load_->contents.begin(), std::move(index));
+  indexed_ = true;
 }
 
 /// Behind those that are in its chain.
@@ -580,7 +602,7 @@ void Courier::hear(Member& member, std::string_view line) {
     if (!std::exchange(member.done, true)) ++arrived_;
     member.received = total_;
     site_.events.emit(events::Progress{phase_, arrived_, crew_.size(), node});
-    end_when_all_is_done();
+    end_those_not_needed();
   } else if (parts[0] == "written" && member.done) {
     member.written = true;
     // All of it is read before any of it runs, and nothing that runs reads on.
@@ -629,15 +651,22 @@ void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {
   }
   if (member.planned) {
     shun(member);
-    end_when_all_is_done();
+    end_those_not_needed();
   } else if (!counted) {
     settle(member);
   }
 }
 
-void Courier::end_when_all_is_done() {
-  if (!std::ranges::all_of(crew_, [](const Member* each) { return each->done || each->over || each->given(); })) return;
-  for (auto* member : crew_) member->end("end", member->done && convoy_.place);
+/// Those whom nobody needs any more: what a disk has to do then would hold up those behind.
+void Courier::end_those_not_needed() {
+  const auto settled = [](const Member* each) { return each->done || each->over || each->given(); };
+  const bool all = std::ranges::all_of(crew_, settled);
+  // Whoever comes late takes from the last ones of its chain.
+  if (!all && !std::ranges::all_of(crew_, [&](const Member* each) { return each->takes_part || settled(each); })) return;
+  for (auto* member : crew_) {
+    if (!all && !(member->done && std::ranges::all_of(member->behind, [&](auto id) { return settled(crew_[id]); }))) continue;
+    member->end("end", member->done && convoy_.place);
+  }
 }
 
 bool Courier::rest_is_done(const Member& member) const {
@@ -723,6 +752,12 @@ Error no_room(const std::string& folder, std::uint64_t room, std::uint64_t to_co
 
 Error not_placed(std::string_view said) {
   return {.fault = Fault::remote, .what = "what arrived could not be put in its place: " + clean_output(trim(said)).substr(0, 1000)};
+}
+
+Status Load::Content::read(std::uint64_t offset, std::span<char> into) const {
+  if (file != nullptr) return file->read(offset, into);
+  std::ranges::copy(std::string_view(bytes).substr(offset, into.size()), into.begin());
+  return {};
 }
 
 Arrived run_convoy(Site& site, const Convoy& convoy) { return Courier(site, convoy).run(); }

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,10 @@ struct Load {
     std::string name;     ///< for people
     std::string content;  ///< its own: 64 hex digits
     const InputFile* file = nullptr;
-    std::string hashes;  ///< of its chunks
+    std::string hashes;   ///< of its chunks
+    std::string bytes{};  ///< where it is no file
+    [[nodiscard]] std::uint64_t size() const { return file == nullptr ? bytes.size() : file->size(); }
+    [[nodiscard]] Status read(std::uint64_t offset, std::span<char> into) const;
   };
   std::vector<Content> contents{};
   struct Stop {

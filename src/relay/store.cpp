@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -73,7 +74,7 @@ bool write_fully(int fd, std::string_view bytes, std::uint64_t offset) {
 
 }  // namespace
 
-Store::Store(const Setup& setup, std::function<void()> working) : setup_(setup), working_(std::move(working)) {
+Store::Store(const Setup& setup, std::function<void()> working) : setup_(setup), working_(std::move(working)), hashes_(setup.hashes) {
   std::uint64_t next = 0;
   for (const auto& object : setup_.objects) {
     first_chunk_.push_back(next);
@@ -82,7 +83,7 @@ Store::Store(const Setup& setup, std::function<void()> working) : setup_(setup),
 }
 
 Store::~Store() {
-  for (const int fd : {part_, reading_, folder_}) {
+  for (const int fd : {part_, reading_, folder_, index_}) {
     if (fd >= 0) close(fd);
   }
 }
@@ -104,7 +105,7 @@ bool Store::right(std::uint32_t object, std::uint64_t chunk, std::string_view by
   SHA256_Init(&context);
   SHA256_Update(&context, bytes.data(), bytes.size());
   SHA256_Final(digest, &context);
-  return std::memcmp(digest, setup_.hashes.data() + (first_chunk_[object] + chunk) * digest_size, digest_size) == 0;
+  return std::memcmp(digest, hashes_.data() + (first_chunk_[object] + chunk) * digest_size, digest_size) == 0;
 }
 
 bool Store::open() {
@@ -146,7 +147,7 @@ bool Store::look_for_room() {
   for (std::uint32_t object = 0; object < setup_.objects.size(); ++object) {
     const auto size = setup_.objects[object].size;
     struct stat part {};
-    if (setup_.objects[object].have) continue;
+    if (setup_.objects[object].have || is_index(object)) continue;
     const bool begun = stat((path(object) + ".part").c_str(), &part) == 0;
     needed += size - std::min(size, begun ? static_cast<std::uint64_t>(part.st_blocks) * 512 : 0);
   }
@@ -162,6 +163,10 @@ bool Store::begin_object() {
     if (setup_.objects[current_].have) continue;
     proven_ = 0;
     filled_ = 0;
+    if (is_index(current_)) {
+      part_ = memfd_create("digests", MFD_CLOEXEC);
+      return part_ >= 0 || fail("no memory for digests");
+    }
     const auto name = path(current_) + ".part";
     if (!open_part(name) || !take_up()) return false;
     if (proven_ < setup_.objects[current_].size) return true;
@@ -193,7 +198,15 @@ bool Store::take_up() {
   return true;
 }
 
+bool Store::finish_index() {
+  index_ = std::exchange(part_, -1);
+  const auto known = hashes_.size();
+  hashes_.resize(known + static_cast<std::size_t>(setup_.objects.front().size));
+  return read_fully(index_, hashes_.data() + known, hashes_.size() - known, 0) || fail("cannot read digests");
+}
+
 bool Store::finish_object() {
+  if (is_index(current_)) return finish_index();
   const auto name = path(current_);
   const bool renamed = rename((name + ".part").c_str(), name.c_str()) == 0;
   if (!renamed) fail("cannot rename " + name + ".part");
@@ -204,7 +217,7 @@ bool Store::finish_object() {
 Store::Unwritten Store::unwritten() const {
   Unwritten what{.folder = setup_.folder, .files = {}};
   for (std::uint32_t object = 0; object < current_; ++object) {
-    if (!setup_.objects[object].have) what.files.push_back(path(object));
+    if (!setup_.objects[object].have && !is_index(object)) what.files.push_back(path(object));
   }
   if (what.files.size() > few_files) what.files.clear();
   else what.files.push_back(setup_.folder);  // for their names
@@ -230,6 +243,7 @@ Position Store::wanted() const {
 
 bool Store::has_part(std::uint32_t object) const {
   struct stat status {};
+  if (is_index(object)) return false;
   return stat((path(object) + ".part").c_str(), &status) == 0 && status.st_size > 0;
 }
 
@@ -270,8 +284,10 @@ Store::Accepted Store::commit(std::size_t bytes) {
     return Accepted::disk;
   }
   proven_ += pending_.size();
-  proven_bytes_ += pending_.size();
-  leave_memory();
+  if (!is_index(current_)) {
+    proven_bytes_ += pending_.size();
+    leave_memory();
+  }
   if (proven_ < setup_.objects[current_].size) return Accepted::ok;
   if (!finish_object()) return Accepted::disk;
   ++current_;
@@ -279,6 +295,7 @@ Store::Accepted Store::commit(std::size_t bytes) {
 }
 
 int Store::file(std::uint32_t object) {
+  if (is_index(object)) return index_ >= 0 ? index_ : part_;
   if (reading_ >= 0 && reading_object_ == object) return reading_;
   if (reading_ >= 0) close(reading_);
   // The current object still has its other name; an open file keeps its place when it is renamed.

@@ -50,7 +50,7 @@ class Store {
   [[nodiscard]] std::uint64_t proven(std::uint32_t object) const;
   /// Everything before it is proven.
   [[nodiscard]] Position proven() const;
-  /// Of what was lacking at first, in bytes.
+  /// Of what was lacking at first, in bytes; without an index.
   [[nodiscard]] std::uint64_t proven_bytes() const { return proven_bytes_; }
 
   /// An object's file, to be read as far as it is proven; good until the next call. -1: it cannot be read
@@ -83,6 +83,9 @@ class Store {
   bool take_up();
   bool begin_object();
   bool finish_object();
+  bool finish_index();
+  /// The digests of all other objects: in memory alone, nobody wants to find them afterwards.
+  [[nodiscard]] bool is_index(std::uint32_t object) const { return setup_.indexed && object == 0; }
   void leave_memory();
   bool fail(const std::string& what);
   [[nodiscard]] bool right(std::uint32_t object, std::uint64_t chunk, std::string_view bytes) const;
@@ -92,6 +95,7 @@ class Store {
   const Setup& setup_;
   std::function<void()> working_;
   std::vector<std::uint64_t> first_chunk_;  ///< of each object, in the hashes
+  std::string hashes_;                      ///< as far as they are known
   std::uint32_t current_ = 0;               ///< the object that is being received
   std::uint64_t proven_ = 0;                ///< of the current object
   std::uint64_t proven_bytes_ = 0;
@@ -99,6 +103,7 @@ class Store {
   std::size_t filled_ = 0;
   std::uint64_t bad_chunk_ = 0;
   int folder_ = -1;                         ///< locked as long as this lives
+  int index_ = -1;                          ///< once it is whole
   int part_ = -1;                           ///< the current object's file, locked
   std::uint64_t left_ = 0;                  ///< of the current object, is not to stay in memory
   int reading_ = -1;                        ///< the file that was read last

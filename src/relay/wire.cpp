@@ -88,6 +88,7 @@ std::string encode(const Setup& setup) {
   }
   line("have", ranges(there));
   for (const auto peer : setup.peers) line("pending", std::to_string(peer));
+  if (setup.indexed) line("indexed", "yes");
   line("hashes", std::to_string(setup.hashes.size()));
   text += setup.hashes;
   text += "go\n";
@@ -171,6 +172,8 @@ bool Decoder::on_setup_line(std::string_view line) {
     std::vector<std::uint32_t> there;
     if (!parse_ranges(value, static_cast<std::uint32_t>(setup_.objects.size()), there)) return false;
     for (const auto index : there) setup_.objects[index].have = true;
+  } else if (name == "indexed") {
+    setup_.indexed = true;
   } else if (name == "hashes") {
     if (!parse(value, raw_left_) || raw_left_ > largest_hashes) return false;
     reading_hashes_ = raw_left_ > 0;
@@ -178,6 +181,13 @@ bool Decoder::on_setup_line(std::string_view line) {
     if (setup_.chunk == 0 || setup_.token.empty() || setup_.folder.empty()) return false;
     std::uint64_t chunks = 0;
     for (const auto& object : setup_.objects) chunks += chunk_count(object.size, setup_.chunk);
+    if (setup_.indexed) {
+      if (setup_.objects.empty()) return false;
+      const auto& index = setup_.objects.front();
+      const auto own = chunk_count(index.size, setup_.chunk);
+      if (index.size > largest_hashes || index.size != (chunks - own) * digest_size) return false;
+      chunks = own;
+    }
     if (setup_.hashes.size() != chunks * digest_size) return false;
     ready_ = true;
     on_setup(setup_);

@@ -58,7 +58,8 @@ struct Setup {
   std::chrono::seconds deadline{3600};    ///< after this it ends by itself
   std::vector<std::string> allowed{};     ///< addresses that may ask
   std::vector<Object> objects{};          ///< in the order in which they are fetched
-  std::string hashes{};                   ///< of all chunks of all objects, SHA-256 as 32 bytes each
+  std::string hashes{};                   ///< of all chunks of all objects, SHA-256 as 32 bytes each; or, where…
+  bool indexed = false;                   ///< …the first object is those of all others, of the first one alone
   std::vector<std::uint32_t> peers{};     ///< predecessors, nearest first; none serves yet
 };
 

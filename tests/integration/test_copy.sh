@@ -83,6 +83,18 @@ pw_json copy "$WORK/large" /srv/tidied
 check_status "where an earlier transfer of something else was cut off" 0
 check "nothing of it is left" clean
 
+head -c 12000000 "$WORK/large" >"$WORK/half"
+start copy --rate-limit 4M "$WORK/large" /srv/first
+part_on cu03 3000000
+pw_json copy "$WORK/half" /srv/second
+check_status "two copies into one folder at a time" 0
+check "the longer one goes on" kill -0 "$HEAD"
+ended
+check_status "and is done" 0
+check_json "without sending anything twice" ".sent_by_this_machine == $SIZE"
+check "both are right" everywhere 'head -c 12000000 /srv/first | cmp - /srv/second'
+check "and nothing is left" clean
+
 start copy --rate-limit 3M "$WORK/large" /srv/cut
 part_on cu03 3000000
 kill -9 "$HEAD"
@@ -113,7 +125,6 @@ check "nor does a relay go on" everywhere '! pgrep -f podwright/[r]elay-'
 everywhere 'rm -rf /srv/.podwright-copy-* /srv/large'
 
 # A node whose link is slow: those behind it go past it. Its link is mended once they have everything.
-head -c 12000000 "$WORK/large" >"$WORK/half"
 NET=pwlab-$(sha256sum <<<"$LAB" | head -c 8)-net
 tc -n "$NET" qdisc replace dev m-cu01 root tbf rate 2mbit burst 32768 latency 50ms
 latest_run() { ls -d "$LAB"/.podwright/runs/* | tail -n 1; }

@@ -56,6 +56,15 @@ Setup setup_for(const std::vector<std::string>& contents, const std::string& fol
   return setup;
 }
 
+/// The same, with the digests of the contents as the first object: their bytes come back.
+std::string add_index(Setup& setup) {
+  const auto index = std::exchange(setup.hashes, {});
+  for (std::size_t at = 0; at < index.size(); at += chunk) setup.hashes += digest(std::string_view(index).substr(at, chunk));
+  setup.objects.insert(setup.objects.begin(), {.name = hex(digest(index)), .size = index.size()});
+  setup.indexed = true;
+  return index;
+}
+
 /// A relay in a thread of its own, and the head's end of its stream.
 class Running {
  public:
@@ -254,6 +263,78 @@ TEST_CASE("three relays hand on what the head feeds the first") {
   }
   for (auto& relay : relays) CHECK(relay->end() == 0);
   CHECK(std::distance(std::filesystem::directory_iterator(dir.file("a/b/2")), {}) == 4);
+}
+
+TEST_CASE("the digests go along as the first object, and no file is made of them") {
+  TempDir dir;
+  const std::vector<std::string> contents = {noise(40 * chunk, 1), noise(3, 2)};
+  auto setup = setup_for(contents, dir.file("0"));
+  const auto index = add_index(setup);
+  Running first(setup);
+  const auto port = first.port();
+  CHECK(first.hear("need ") == "0 0");
+  setup.folder = dir.file("1");
+  setup.peers = {0};
+  Running second(setup);
+  second.port();
+  second.tell("peer 0 127.0.0.1 " + port + "\n");
+  first.feed(0, 0, index);
+  first.feed(1, 0, contents[0]);
+  first.feed(2, 0, contents[1]);
+  for (auto* relay : {&first, &second}) {
+    while (relay->hear("at ") != std::to_string(contents[0].size() + contents[1].size())) {}  // it is not counted
+    relay->hear("done");
+    CHECK(relay->end() == 0);
+  }
+  CHECK(second.said.find("from 0\n") != std::string::npos);
+  for (const auto* folder : {"0", "1"}) {
+    for (const auto& content : contents) CHECK(slurp(dir.file(std::string(folder) + "/" + hex(digest(content)))) == content);
+    CHECK(std::distance(std::filesystem::directory_iterator(dir.file(folder)), {}) == 2);
+  }
+
+  // What an earlier transfer left is looked at once its digests are known; wrong ones are refused as all is.
+  setup.folder = dir.file("2");
+  setup.peers.clear();
+  std::filesystem::create_directories(setup.folder);
+  std::ofstream(dir.file("2/" + setup.objects[1].name + ".part")) << contents[0].substr(0, 7 * chunk + 5);
+  Running again(setup);
+  again.port();
+  again.feed(0, 0, index);
+  while (again.hear("at ") != std::to_string(7 * chunk)) {}
+  again.feed(1, 7 * chunk, std::string_view(contents[0]).substr(7 * chunk));
+  again.feed(2, 0, contents[1]);
+  again.hear("done");
+  CHECK(slurp(dir.file("2/" + setup.objects[1].name)) == contents[0]);
+  setup.folder = dir.file("3");
+  Running lied_to(setup);
+  lied_to.port();
+  lied_to.feed(0, 0, noise(index.size(), 9));
+  CHECK(lied_to.hear("failed ") == "what the head sent is not what it announced");
+  setup.objects[0].size -= digest_size;
+  Running other(setup);
+  CHECK(other.hear("failed ") == "the head speaks another language");
+}
+
+TEST_CASE("whoever comes later is allowed later") {
+  TempDir dir;
+  const std::vector<std::string> contents = {noise(3 * chunk, 1)};
+  auto setup = setup_for(contents, dir.file("0"));
+  setup.allowed.clear();
+  Running relay(setup);
+  CHECK(relay.port() == "0");
+  relay.feed(0, 0, contents[0]);
+  relay.hear("done");
+  relay.tell("allow 127.0.0.2\n");
+  const auto port = relay.port();
+  const auto authorized = "Authorization: Bearer " + token + "\r\n";
+  CHECK(get(port, "/objects/0", authorized).empty());
+  relay.tell("allow 127.0.0.1\n");
+  std::string got;
+  for (int i = 0; got.empty() && i < 100; ++i) {
+    got = get(port, "/objects/0", authorized);
+    if (got.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK(got.ends_with("\r\n\r\n" + contents[0]));
 }
 
 TEST_CASE("only who has the token is served") {
