@@ -62,6 +62,7 @@ struct Fetcher::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void next();
+  void need(const Position& from);
   void lose(Peer& peer, const std::string& why, Standing standing = Standing::lost);
   /// What is wanted now; false: ended, or not any more from whom it came.
   bool took(std::size_t bytes, const std::string& from);
@@ -266,8 +267,10 @@ void Fetcher::Impl::next() {
   const auto wanted = store.wanted();
   last_source = "head";
   events.say("from head");
-  events.say("need " + std::to_string(wanted.object) + " " + std::to_string(wanted.offset));
+  need(wanted);
 }
+
+void Fetcher::Impl::need(const Position& from) { events.say("need " + std::to_string(from.object) + " " + std::to_string(from.offset)); }
 
 void Fetcher::Impl::lose(Peer& peer, const std::string& why, Standing standing) {
   peer.standing = standing;
@@ -359,6 +362,8 @@ void Fetcher::feed(std::uint32_t object, std::uint64_t offset, std::string_view 
     offset += size;
     bytes.remove_prefix(size);
     if (!self.took(size, "head")) return;
+    // What an earlier transfer left of the next object is not to be sent again.
+    if (const auto next = self.store.wanted(); next.object != object && next.offset > 0) self.need(next);
   }
 }
 

@@ -86,7 +86,9 @@ check "nothing of it is left" clean
 head -c 12000000 "$WORK/large" >"$WORK/half"
 start copy --rate-limit 4M "$WORK/large" /srv/first
 part_on cu03 3000000
-pw_json copy "$WORK/half" /srv/second
+mkdir "$WORK/elsewhere"  # as if from another machine: one that knows of the other would wait for it
+cp "$LAB/cluster.toml" "$WORK/elsewhere/"
+CLUSTER=$WORK/elsewhere/cluster.toml pw_json copy "$WORK/half" /srv/second
 check_status "two copies into one folder at a time" 0
 check "the longer one goes on" kill -0 "$HEAD"
 ended
