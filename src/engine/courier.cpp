@@ -26,6 +26,8 @@ constexpr milliseconds is_silent{2000};
 /// …and this much longer, or once all others are done, it is not waited for.
 constexpr milliseconds is_lost{15000};
 constexpr milliseconds is_lost_at_the_end{5000};
+/// When nobody is heard, it may be us; but not for longer than relays wait for our word.
+constexpr milliseconds nobody_is_left = relay::silence + is_lost_at_the_end;
 /// Its start: a program of a megabyte and what an earlier transfer left are read.
 constexpr milliseconds start_limit{30000};
 /// A login among thousands may take its time.
@@ -716,7 +718,6 @@ void Courier::on_tick() {
     looked_ = now;
     look_for_slow_ones();
   }
-  // When nobody is heard, it is us.
   const bool deaf = std::ranges::none_of(crew_, [&](const Member* each) { return !each->over && now - each->heard < is_silent; });
   for (auto* member : crew_) {
     // What is put in its place is silent, and has its deadline.
@@ -731,7 +732,7 @@ void Courier::on_tick() {
       if (quiet > start_limit / 6) shun(*member);
       continue;
     }
-    if (deaf) continue;
+    if (deaf && quiet < nobody_is_left) continue;
     if (quiet > is_silent) shun(*member);
     if (quiet > is_lost || (quiet > is_lost_at_the_end && rest_is_done(*member))) {
       member->give_up({.fault = Fault::unreachable,

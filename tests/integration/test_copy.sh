@@ -180,6 +180,14 @@ check "while it goes on" kill -0 "$HEAD"
 ended
 check_status "all over SSH" 0
 check_json "from this machine to each" ".sent_by_this_machine == 4 * $SIZE"
+start copy --direct --rate-limit 20M "$WORK/large" /srv/alone
+part_on cu01 1000000
+on cu01 'pkill -STOP -f podwright/[r]elay-'
+ended
+check_status "sent directly, a node hangs: once it is the only one left, it is not waited for" 0
+check "it is asked again, and has it" holds /srv/alone "${ALL[@]}"
+on cu01 'pkill -KILL -f podwright/[r]elay-; rm -f /srv/.podwright-copy-*; true'
+check "nothing is left" clean
 
 mkdir -p "$WORK/tree/deep/er"
 head -c 3000000 /dev/urandom >"$WORK/tree/one"
