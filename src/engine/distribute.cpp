@@ -347,7 +347,7 @@ std::optional<Load> Transfer::load(const Reading& reading, const std::vector<Nod
     else site_.events.debug(fmt::format("{} cannot relay: its IP address is not known", node));
   }
   // On each leaf those that wait come first: nobody waits for them.
-  std::ranges::stable_partition(reachable, [&](const NodeId& node) { return ready.contains(node); });
+  std::stable_partition(reachable.begin(), reachable.end(), [&](const NodeId& node) { return ready.contains(node); });
   for (const auto& chain : chains(site_.inventory, reachable, bytes, job_.direct ? reachable.size() : job_.chains)) {
     auto& stops = load.chains.emplace_back();
     for (const auto& node : chain) stops.push_back({.node = node, .address = address_of(node, stations_.at(node))});
