@@ -80,6 +80,7 @@ class Reader {
     if (!now_.rows.empty()) close();
     headed_ = true;
     columns_ = columns_of(line.text);
+    if (columns_.size() < 2) return unreadable(tool, line, "a table without iterations");
     for (const auto& column : columns_) {
       if (column.starts_with("BW ") && !gbits_of(column)) {
         return unreadable(tool, line, "a table in an unknown unit");
