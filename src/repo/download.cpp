@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <deque>
 #include <memory>
 #include <set>
@@ -138,7 +139,9 @@ class Transfer {
       return End::done;
     }
     if (code == CURLE_OK && wanted_.if_newer && changed > 0) {
-      const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = static_cast<time_t>(changed), .tv_nsec = 0}};
+      // It may change once more within the second that it says: then it is asked for as if it were older (RFC 9110, 8.8.2.2).
+      const auto since = static_cast<time_t>(changed) + 1 < std::time(nullptr) ? changed : changed - 1;
+      const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = static_cast<time_t>(since), .tv_nsec = 0}};
       ::utimensat(AT_FDCWD, part_.c_str(), times, 0);
     }
     if (code == CURLE_OK) return take(error);

@@ -209,6 +209,24 @@ TEST_CASE("a beginning left by another version of the file is dropped, one that 
   CHECK(read_file(whole.path) == pattern(1001));
 }
 
+TEST_CASE("what changed a moment ago may change again within the same second") {
+  const Folder folder;
+  fs::create_directories(folder.path);
+  const auto there = folder.path / "there";
+  const Download file{.url = "file://" + there.string(), .path = folder.path / "f", .sha256 = "", .if_newer = true};
+  const auto now = fs::file_time_type::clock::now();
+  const auto fetched = [&](const std::string& content, auto changed) {
+    REQUIRE(write_file(there, content));
+    fs::last_write_time(there, changed);
+    REQUIRE(download({file}, quick()).empty());
+    return read_file(file.path).value();
+  };
+  CHECK(fetched("one", now) == "one");
+  CHECK(fetched("two", now) == "two");
+  CHECK(fetched("three", now - std::chrono::hours(1)) == "two");
+  CHECK(fetched("four", now + std::chrono::hours(1)) == "four");
+}
+
 TEST_CASE("nobody there, and a stop") {
   const Folder folder;
   const std::string url = "http://127.0.0.1:1/x";
