@@ -113,3 +113,17 @@ deb_index() {
     } | gpg --batch --quiet --clearsign -u good@example.org >InRelease
   )
 }
+
+# --- copies: ALL the nodes, and SUM, what sha256sum says of the large file --------------------------------------
+everywhere() { # COMMAND
+  local node
+  for node in "${ALL[@]}"; do on "$node" "$1" || { echo "not on $node"; return 1; }; done
+}
+holds() { # FILE NODE…: the large file is there
+  local file=$1 node
+  shift
+  for node; do equal "$(on "$node" "sha256sum <$file")" "$SUM" || { echo "on $node"; return 1; }; done
+}
+clean() { # nothing of the transfer runs or lies on the nodes
+  everywhere '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy* 2>/dev/null'
+}

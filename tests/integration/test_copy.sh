@@ -11,18 +11,6 @@ SIZE=24000000
 head -c $SIZE /dev/urandom >"$WORK/large"
 SUM=$(sha256sum <"$WORK/large")
 
-everywhere() { # COMMAND
-  local node
-  for node in "${ALL[@]}"; do on "$node" "$1" || { echo "not on $node"; return 1; }; done
-}
-holds() { # FILE NODE…: the large file is there
-  local file=$1 node
-  shift
-  for node; do equal "$(on "$node" "sha256sum <$file")" "$SUM" || { echo "on $node"; return 1; }; done
-}
-clean() { # nothing of the transfer runs or lies on the nodes
-  everywhere '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy* 2>/dev/null'
-}
 part_on() { # NODE BYTES: so much has arrived there
   local i
   for ((i = 0; i < 300; i++)); do

@@ -10,17 +10,6 @@ SIZE=24000000
 head -c $SIZE /dev/urandom >"$WORK/large"
 SUM=$(sha256sum <"$WORK/large")
 
-holds() { # FILE NODE…: the large file is there
-  local file=$1 node
-  shift
-  for node; do equal "$(on "$node" "sha256sum <$file")" "$SUM" || { echo "on $node"; return 1; }; done
-}
-clean() { # nothing of the transfer runs or lies on the nodes
-  local node
-  for node in "${ALL[@]}"; do
-    on "$node" '! pgrep -f podwright/[r]elay- && ! ls -d /var/lib/podwright/relay* /srv/.podwright-copy* 2>/dev/null' || { echo "not on $node"; return 1; }
-  done
-}
 knock() { # SIGNAL NODE: for its sshd, from outside
   local nspawn init
   nspawn=$(<"$LAB/run/$2/nspawn.pid")
