@@ -217,7 +217,8 @@ class Courier : public TransportObserver {
   void board(Member& member);
   void to_the_end(Member& member);
   void leave_out(Member& member);
-  [[nodiscard]] bool as_planned(Member& member) const;
+  [[nodiscard]] bool as_planned(const Member& member) const;
+  static void tell(Member& member, const Member& other);
   void shun(Member& member);
   void welcome(Member& member);
   void progress(Member& member);
@@ -411,7 +412,7 @@ void Courier::hear_before_setup(Member& member, std::string_view line) {
     last_came_ = Clock::now();
     if (result_.called_off || member.left_out) return dismiss(member);
     if (!load_) return settle(member);
-    if (member.planned) board(member);
+    if (as_planned(member)) board(member);
     else leave_out(member);
   } else if (line == "another" && !member.ready) {
     site_.events.debug(fmt::format("{}: the {} relay does not run there", member.node, member.static_relay ? "static" : "lean"));
@@ -534,12 +535,16 @@ void Courier::board(Member& member) {
   if (member.shunned) to_the_end(member);
   member.takes_part = true;
   member.heard = Clock::now();
+  member.address = convoy_.address(member.node, member.station);
   member.setup(request_of(member));
-  for (const auto id : member.before) {
-    const auto& each = *crew_[id];
-    if (each.shunned) member.say(fmt::format("gone {}", id));
-    else if (each.started) member.say(fmt::format("peer {} {} {}", id, each.address, each.port));
-  }
+  for (const auto id : member.before) tell(member, *crew_[id]);
+}
+
+/// Whether a predecessor of it is to be asked, and where.
+void Courier::tell(Member& member, const Member& other) {
+  if (!member.takes_part) return;
+  if (other.shunned) member.say(fmt::format("gone {}", other.id));
+  else if (other.started) member.say(fmt::format("peer {} {} {}", other.id, other.address, other.port));
 }
 
 /// Those behind it have gone past it. Between them and whom they receive from it would halve what they get.
@@ -555,11 +560,9 @@ void Courier::to_the_end(Member& member) {
 }
 
 /// Others know it by its address; without neighbours it may have any.
-bool Courier::as_planned(Member& member) const {
+bool Courier::as_planned(const Member& member) const {
   if (!member.planned || (!convoy_.bare_of.empty() && !member.station.bare)) return false;
-  const auto address = convoy_.address(member.node, member.station);
-  if (member.before.empty() && member.behind.empty()) member.address = address;
-  return address == member.address;
+  return (member.before.empty() && member.behind.empty()) || convoy_.address(member.node, member.station) == member.address;
 }
 
 /// What it lacks has to be asked, once the others have everything.
@@ -629,16 +632,12 @@ void Courier::progress(Member& member) {
 /// Those behind it go to the one before.
 void Courier::shun(Member& member) {
   if (std::exchange(member.shunned, true)) return;
-  for (const auto id : member.behind) {
-    if (crew_[id]->takes_part) crew_[id]->say(fmt::format("gone {}", member.id));
-  }
+  for (const auto id : member.behind) tell(*crew_[id], member);
 }
 
 void Courier::welcome(Member& member) {
   member.shunned = false;
-  for (const auto id : member.behind) {
-    if (crew_[id]->takes_part) crew_[id]->say(fmt::format("peer {} {} {}", member.id, member.address, member.port));
-  }
+  for (const auto id : member.behind) tell(*crew_[id], member);
 }
 
 void Courier::on_done(const NodeId& node, const Result<Reply>& reply) {

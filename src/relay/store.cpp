@@ -243,7 +243,6 @@ Position Store::wanted() const {
 
 bool Store::has_part(std::uint32_t object) const {
   struct stat status {};
-  if (is_index(object)) return false;
   return stat((path(object) + ".part").c_str(), &status) == 0 && status.st_size > 0;
 }
 
